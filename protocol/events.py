@@ -1,0 +1,459 @@
+"""The events of a till: the envelope of a journal line, the payloads of version 1, and how both are read and written.
+
+A line is read in two steps, because the contract answers them differently (section 4). `read_line` reads the
+envelope; what is wrong there refuses the whole body, so it raises `EnvelopeError`. `read_payload` reads what
+happened; a fact is never refused, so what is wrong there makes the event `unreadable` (`UnreadableError`) or of an
+`unknown-type` (`UnknownTypeError`) and the till goes on. Fields that this version does not know are ignored here and
+kept in the line's bytes.
+"""
+
+import contextlib
+import json
+import re
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Annotated, Any, Final, Literal, TypeAlias
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+
+depth_max: Final = 32
+line_bytes_max: Final = 256 * 1024
+amount_max: Final = 10**12
+integer_max: Final = 2**53 - 1
+
+Integer: TypeAlias = Annotated[int, Meta(ge=-integer_max, le=integer_max)]
+Counter: TypeAlias = Annotated[int, Meta(ge=1, le=integer_max)]
+Amount: TypeAlias = Annotated[int, Meta(ge=-amount_max, le=amount_max)]
+Quantity: TypeAlias = Annotated[int, Meta(ge=-amount_max, le=amount_max)]
+Rate: TypeAlias = Annotated[int, Meta(ge=-amount_max, le=amount_max)]
+LineNumber: TypeAlias = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+Reference: TypeAlias = Annotated[str, Meta(max_length=200)]
+
+PriceMode: TypeAlias = Literal["tax_inclusive", "tax_exclusive"]
+TaxRounding: TypeAlias = Literal["receipt", "line"]
+LineKind: TypeAlias = Literal["product", "voucher"]
+Method: TypeAlias = Literal["CASH", "CARD", "VOUCHER", "EXCHANGE", "OTHER"]
+Direction: TypeAlias = Literal["IN", "OUT"]
+
+
+class EnvelopeError(ValueError):
+    """A journal line is no event; `reason` says why, and the whole body is refused with `bad-envelope`."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class UnreadableError(ValueError):
+    """A payload cannot be read; the event is kept and held as `unreadable`."""
+
+
+class UnknownTypeError(ValueError):
+    """A type, or a version of a known type, that this program does not know; the event passes the order."""
+
+
+class Envelope(Struct, frozen=True):
+    """A journal line but for its payload, which stays as the bytes it came in."""
+
+    sequence: Counter
+    prev: Annotated[str, Meta(pattern="^[0-9a-f]{64}\\Z")]
+    type: Annotated[str, Meta(pattern="^[A-Z0-9_]{1,64}\\Z")]
+    version: Integer
+    created_at: str
+    business_date: str
+    payload: Raw
+    clock_offset_ms: Integer | UnsetType = UNSET
+
+
+class LineTax(Struct, frozen=True):
+    code: str
+    rate_ppm: Rate
+    amount_minor: Amount
+    compound: bool = False
+
+
+class TaxRow(Struct, frozen=True):
+    """What a receipt says of one code and rate: the net it applies to and the tax."""
+
+    code: str
+    rate_ppm: Rate
+    base_minor: Amount
+    amount_minor: Amount
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """A line of a receipt; amounts in minor units, quantities in thousandths."""
+
+    line: LineNumber
+    kind: LineKind = "product"
+    product_id: UUID | None = None
+    sku: str | None = None
+    name: str | None = None
+    category: str | None = None
+    barcode: str | None = None
+    quantity_milli: Quantity
+    list_price_minor: Amount | None = None
+    unit_price_minor: Amount
+    price_quantity_milli: Quantity = 1000
+    discount_minor: Amount = 0
+    price_rule_id: UUID | None = None
+    approved_by: UUID | None = None
+    gross_minor: Amount
+    net_minor: Amount
+    taxes: tuple[LineTax, ...] = ()
+    parent_line: LineNumber | UnsetType | None = UNSET
+    serial: str | UnsetType | None = UNSET
+    lot: str | UnsetType | None = UNSET
+    expires: str | UnsetType | None = UNSET
+    age_confirmed: bool | UnsetType | None = UNSET
+    reason: str | UnsetType | None = UNSET
+
+
+class RefundLine(Line, frozen=True, kw_only=True):
+    """A line handed back: positive figures, and the line of the sale that it is a part of."""
+
+    original_line: LineNumber | None = None
+
+
+class Tender(Struct, frozen=True, kw_only=True):
+    method: Method
+    tender_type: str | None = None
+    amount_minor: Amount
+    tendered_minor: Amount | None = None
+    change_minor: Amount | None = None
+    voucher_code: str | None = None
+    reference: Reference | None = None
+
+    @property
+    def tendered(self) -> int:
+        """What was handed over: `tendered_minor`, or the amount where it is null."""
+        return self.amount_minor if self.tendered_minor is None else self.tendered_minor
+
+    @property
+    def change(self) -> int:
+        """What was given back: `change_minor`, or 0 where it is null."""
+        return self.change_minor or 0
+
+
+class Sale(Struct, frozen=True, kw_only=True):
+    """SALE, version 1."""
+
+    sale_id: UUID
+    receipt_number: Annotated[str, Meta(min_length=1, max_length=100)]
+    cashier_id: UUID | None = None
+    shift_id: UUID | None = None
+    currency: str
+    price_mode: PriceMode
+    tax_rounding: TaxRounding = "receipt"
+    lines: tuple[Line, ...]
+    taxes: tuple[TaxRow, ...]
+    net_minor: Amount
+    tax_minor: Amount
+    gross_minor: Amount
+    rounding_minor: Amount = 0
+    tenders: tuple[Tender, ...]
+    customer_id: UUID | UnsetType | None = UNSET
+    exchange_id: UUID | UnsetType | None = UNSET
+    catalogue_through: str | UnsetType | None = UNSET
+
+
+class Original(Struct, frozen=True):
+    """The sale that a refund names."""
+
+    sale_id: UUID
+    receipt_number: str | None = None
+
+
+class Refund(Struct, frozen=True, kw_only=True):
+    """REFUND, version 1: positive quantities and amounts of what comes back."""
+
+    refund_id: UUID
+    receipt_number: Annotated[str, Meta(min_length=1, max_length=100)]
+    original: Original | None = None
+    reason: str | None = None
+    approved_by: UUID | None = None
+    cashier_id: UUID | None = None
+    shift_id: UUID | None = None
+    currency: str
+    price_mode: PriceMode
+    tax_rounding: TaxRounding = "receipt"
+    lines: tuple[RefundLine, ...]
+    taxes: tuple[TaxRow, ...]
+    net_minor: Amount
+    tax_minor: Amount
+    gross_minor: Amount
+    rounding_minor: Amount = 0
+    tenders: tuple[Tender, ...]
+    exchange_id: UUID | UnsetType | None = UNSET
+
+
+class Void(Struct, frozen=True, kw_only=True):
+    """VOID, version 1: of a finished sale or refund, by the id of the one that it names."""
+
+    sale_id: UUID | None = None
+    refund_id: UUID | None = None
+    reason: str | None = None
+    approved_by: UUID | None = None
+    cashier_id: UUID | None = None
+    shift_id: UUID | None = None
+
+
+class ShiftOpen(Struct, frozen=True, kw_only=True):
+    shift_id: UUID
+    cashier_id: UUID | None = None
+    float_minor: Amount
+
+
+class CashMovement(Struct, frozen=True, kw_only=True):
+    shift_id: UUID | None = None
+    direction: Direction
+    amount_minor: Amount
+    reason: str | None = None
+    cashier_id: UUID | None = None
+
+
+class CountedTender(Struct, frozen=True, kw_only=True):
+    method: Method
+    counted_minor: Amount | None = None
+    expected_minor: Amount | None = None
+
+
+class ShiftClose(Struct, frozen=True, kw_only=True):
+    shift_id: UUID
+    cashier_id: UUID | None = None
+    counted_minor: Amount
+    expected_minor: Amount
+    tenders: tuple[CountedTender, ...] = ()
+    z_number: Integer | None = None
+    total_sales_minor: Integer | None = None
+    total_refunds_minor: Integer | None = None
+    total_receipts: Integer | None = None
+
+
+class NoSale(Struct, frozen=True, kw_only=True):
+    shift_id: UUID | None = None
+    cashier_id: UUID | None = None
+    reason: str | None = None
+
+
+class TillLog(Struct, frozen=True, kw_only=True):
+    """What leaves no money but a trace; any `kind` is accepted."""
+
+    kind: Annotated[str, Meta(min_length=1, max_length=100)]
+    cashier_id: UUID | None = None
+    shift_id: UUID | None = None
+    data: Any = None
+
+
+Payload: TypeAlias = Sale | Refund | Void | ShiftOpen | CashMovement | ShiftClose | NoSale | TillLog
+
+PAYLOADS: Final[dict[tuple[str, int], type[Payload]]] = {
+    ("SALE", 1): Sale,
+    ("REFUND", 1): Refund,
+    ("VOID", 1): Void,
+    ("SHIFT_OPEN", 1): ShiftOpen,
+    ("CASH_MOVEMENT", 1): CashMovement,
+    ("SHIFT_CLOSE", 1): ShiftClose,
+    ("NO_SALE", 1): NoSale,
+    ("TILL_LOG", 1): TillLog,
+}
+TYPES: Final[dict[type[Payload], tuple[str, int]]] = {payload: key for key, payload in PAYLOADS.items()}
+
+
+class Event(Struct, frozen=True):
+    """An event whose payload was read: who says what happened when; times are aware, in UTC."""
+
+    sequence: int
+    type: str
+    version: int
+    created_at: datetime
+    business_date: date
+    payload: Payload
+
+
+_envelopes = msgspec.json.Decoder(Envelope)
+_anything = msgspec.json.Decoder()
+_encoder = msgspec.json.Encoder()
+_payload_decoders: Final = {key: msgspec.json.Decoder(payload) for key, payload in PAYLOADS.items()}
+_BRACKETS_ONLY: Final = bytes(set(range(256)) - set(b"[]{}"))
+_TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?[Zz]", re.ASCII)
+_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+def write_line(
+    *,
+    sequence: int,
+    prev: str,
+    payload: Payload,
+    created_at: datetime,
+    business_date: date,
+    clock_offset_ms: int | None = None,
+) -> bytes:
+    """The bytes of a journal line for `payload`, without a newline.
+
+    `created_at` is an aware time. Raises `ValueError` where the line is longer than `line_bytes_max`: the journal
+    refuses to commit what central would not take.
+    """
+    kind, version = TYPES[type(payload)]
+    fields: dict[str, object] = {
+        "sequence": sequence,
+        "prev": prev,
+        "type": kind,
+        "version": version,
+        "created_at": write_time(created_at),
+        "business_date": business_date.isoformat(),
+        "payload": payload,
+    }
+    if clock_offset_ms is not None:
+        fields["clock_offset_ms"] = clock_offset_ms
+    line = _encoder.encode(fields)
+    if len(line) > line_bytes_max:
+        raise ValueError(f"the event takes {len(line):,} bytes, more than the {line_bytes_max:,} of a line")
+    return line
+
+
+def read_line(line: bytes) -> Envelope:
+    """The envelope of one journal line. Raises `EnvelopeError` (contract, section 4, `bad-envelope`)."""
+    if not line.strip():
+        raise EnvelopeError("the line is empty")
+    if line.startswith(b"\xef\xbb\xbf"):
+        raise EnvelopeError("the line starts with a byte order mark")
+    try:
+        line.decode()
+    except UnicodeDecodeError as error:
+        raise EnvelopeError("the line is not UTF-8") from error
+    _check_structure(line)
+    try:
+        return _envelopes.decode(line)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise EnvelopeError(_plain(error)) from error
+
+
+def read_payload(envelope: Envelope) -> Event:
+    """What happened, by type and version.
+
+    Raises `UnknownTypeError` for a type or version that this program does not know, and `UnreadableError` for a
+    payload, time or date that cannot be read.
+    """
+    decoder = _payload_decoders.get((envelope.type, envelope.version))
+    if decoder is None:
+        raise UnknownTypeError(f"{envelope.type} version {envelope.version} is not known here")
+    created_at = read_time(envelope.created_at)
+    business_date = read_date(envelope.business_date)
+    raw = bytes(envelope.payload)
+    if b"\\u" in raw:
+        _check_texts(raw)
+    try:
+        payload = decoder.decode(raw)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise UnreadableError(f"payload: {_plain(error)}") from error
+    if isinstance(payload, Sale | Refund):
+        numbers = {line.line for line in payload.lines}
+        if len(numbers) != len(payload.lines):
+            raise UnreadableError("payload: two lines have one number")
+    elif isinstance(payload, Void) and (payload.sale_id is None) == (payload.refund_id is None):
+        raise UnreadableError("payload: a VOID names either a sale or a refund")
+    return Event(envelope.sequence, envelope.type, envelope.version, created_at, business_date, payload)
+
+
+def read_time(text: str) -> datetime:
+    """An RFC 3339 time in UTC with `Z`, 2000 to 2099. Raises `UnreadableError`."""
+    try:
+        if _TIME.fullmatch(text) is None:
+            raise ValueError(text)
+        time = datetime.fromisoformat(text.upper())
+    except ValueError as error:
+        raise UnreadableError("created_at: not a time in UTC, as 2026-11-24T12:00:00Z") from error
+    if not 2000 <= time.year <= 2099:
+        raise UnreadableError("created_at: not in the years 2000 to 2099")
+    return time
+
+
+def read_date(text: str) -> date:
+    """An ISO 8601 date, 2000 to 2099. Raises `UnreadableError`."""
+    try:
+        if _DATE.fullmatch(text) is None:
+            raise ValueError(text)
+        day = date.fromisoformat(text)
+    except ValueError as error:
+        raise UnreadableError("business_date: not a date, as 2026-11-24") from error
+    if not 2000 <= day.year <= 2099:
+        raise UnreadableError("business_date: not in the years 2000 to 2099")
+    return day
+
+
+def write_time(time: datetime) -> str:
+    """An aware time as the contract writes it: RFC 3339, UTC, `Z`, to the millisecond."""
+    offset = time.utcoffset()
+    if offset is None:
+        raise ValueError("a time on the wire is aware")
+    return (time.replace(tzinfo=None) - offset).isoformat(timespec="milliseconds") + "Z"
+
+
+def _plain(error: Exception) -> str:
+    """A decoder's message without the input's own text."""
+    if isinstance(error, RecursionError):
+        return f"nested deeper than {depth_max}"
+    return str(error)[:300]
+
+
+def _check_structure(line: bytes) -> None:
+    """Refuse a key that stands twice and nesting deeper than `depth_max`.
+
+    Decoding and encoding again gives back the very bytes of a compact line only where no key was lost, which costs
+    a fifth of looking at each key; any other way of writing JSON takes the slow way.
+    """
+    brackets = line.translate(None, _BRACKETS_ONLY)
+    for _ in range(depth_max):
+        if not brackets:
+            break
+        brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")
+    # Whatever the fast way cannot read, the slow way below says what is wrong with.
+    with contextlib.suppress(msgspec.DecodeError, RecursionError, ValueError):
+        if not brackets and _encoder.encode(_anything.decode(line)) == line:
+            return
+    try:
+        value = json.loads(line, object_pairs_hook=_object_without_doubles, parse_constant=_refuse_constant)
+    except RecursionError as error:
+        raise EnvelopeError(f"nested deeper than {depth_max}") from error
+    except EnvelopeError:
+        raise
+    except ValueError as error:
+        raise EnvelopeError("not JSON") from error
+    if not isinstance(value, dict):
+        raise EnvelopeError("not a JSON object")
+    level: list[Any] = [value]
+    for _ in range(depth_max):
+        level = [inner for outer in level for inner in _inside(outer) if isinstance(inner, dict | list)]
+        if not level:
+            return
+    raise EnvelopeError(f"nested deeper than {depth_max}")
+
+
+def _inside(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value
+
+
+def _object_without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise EnvelopeError("a key stands twice in one object")
+    return fields
+
+
+def _refuse_constant(name: str) -> Any:
+    raise EnvelopeError(f"{name} is not JSON")
+
+
+def _check_texts(raw: bytes) -> None:
+    """Refuse U+0000 and lone surrogates, which only an escape can bring into a line."""
+    level: list[Any] = [json.loads(raw)]
+    while level:
+        texts = [value for value in level if isinstance(value, str)]
+        texts += [key for value in level if isinstance(value, dict) for key in value]
+        for text in texts:
+            if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+                raise UnreadableError("payload: a text holds U+0000 or half a surrogate pair")
+        level = [inner for value in level if isinstance(value, dict | list) for inner in _inside(value)]
