@@ -74,28 +74,28 @@ def share_out(amount: int, weights: Sequence[int | Fraction]) -> list[int]:
     Each gets the floor of its quota; the units left go one each to the largest fractions, ties to the earlier weight.
     Where the weights sum to 0 all get 0. A negative amount is shared as the mirror of the positive one.
     """
-    whole = _whole_weights(weights)
-    total = sum(whole)
-    if not amount or not total:
-        return [0] * len(whole)
-    if total < 0:
-        whole, total = [-weight for weight in whole], -total
-    if amount < 0:
-        return [-share for share in _largest_remainder(-amount, whole, total)]
-    return _largest_remainder(amount, whole, total)
-
-
-def _whole_weights(weights: Sequence[int | Fraction]) -> list[int]:
     denominator = lcm(*[weight.denominator for weight in weights])
-    return [weight.numerator * (denominator // weight.denominator) for weight in weights]
+    return share_out_whole(amount, [weight.numerator * (denominator // weight.denominator) for weight in weights])
+
+
+def share_out_whole(amount: int, weights: list[int]) -> list[int]:
+    """`share_out` by whole weights alone, without the way through fractions."""
+    total = sum(weights)
+    if not amount or not total:
+        return [0] * len(weights)
+    if total < 0:
+        weights, total = [-weight for weight in weights], -total
+    if amount < 0:
+        return [-share for share in _largest_remainder(-amount, weights, total)]
+    return _largest_remainder(amount, weights, total)
 
 
 def _largest_remainder(amount: int, weights: list[int], total: int) -> list[int]:
-    quotas = [divmod(amount * weight, total) for weight in weights]
-    shares = [floor for floor, _ in quotas]
+    shares = [amount * weight // total for weight in weights]
     left = amount - sum(shares)
     if left:
-        for index in sorted(range(len(quotas)), key=lambda i: -quotas[i][1])[:left]:
+        short = [share * total - amount * weight for share, weight in zip(shares, weights, strict=True)]
+        for index in sorted(range(len(short)), key=short.__getitem__)[:left]:
             shares[index] += 1
     return shares
 

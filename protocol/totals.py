@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from protocol.money import cash_rounding, round_half_up, share_out
+from protocol.money import cash_rounding, round_half_up, share_out, share_out_whole
 from protocol.tax import PriceMode, RowKey, Tax, TaxRounding, common_factors
 
 
@@ -79,11 +79,18 @@ def receipt_totals(lines: Sequence[TaxedLine], price_mode: PriceMode, tax_roundi
 
     Raises `protocol.tax.TaxFactorError` where a line's taxes cannot be reckoned with (a rate below 0).
     """
-    if tax_rounding == "receipt":
-        amounts = _rounded_by_receipt(lines, price_mode)
-    else:
-        amounts = [_rounded_by_line(line, price_mode) for line in lines]
+    amounts = tax_amounts(lines, price_mode, tax_rounding)
     return sum_up([_line_totals(line, of, price_mode) for line, of in zip(lines, amounts, strict=True)])
+
+
+def tax_amounts(lines: Sequence[TaxedLine], price_mode: PriceMode, tax_rounding: TaxRounding) -> list[list[int]]:
+    """The rounded amount of each tax of each line, in the order given: all that a recount of a sale must compare.
+
+    Raises `protocol.tax.TaxFactorError`.
+    """
+    if tax_rounding == "receipt":
+        return _rounded_by_receipt(lines, price_mode)
+    return [_rounded_by_line(line, price_mode) for line in lines]
 
 
 def sum_up(lines: Iterable[LineTotals]) -> ReceiptTotals:
@@ -122,32 +129,38 @@ def _rounded_by_line(line: TaxedLine, price_mode: PriceMode) -> list[int]:
 def _rounded_by_receipt(lines: Sequence[TaxedLine], price_mode: PriceMode) -> list[list[int]]:
     """Each row's exact taxes added, rounded once, shared out to the lines that bear it, ties to the lower line."""
     amounts = [[0] * len(line.taxes) for line in lines]
-    bearers: dict[RowKey, list[tuple[int, int, int, int]]] = {}
-    for index in sorted(range(len(lines)), key=lambda i: lines[i].line):
+    rows: dict[RowKey, _Bearers] = {}
+    numbers = [line[0] for line in lines]
+    in_order = range(len(lines))
+    for index in in_order if numbers == sorted(numbers) else sorted(in_order, key=numbers.__getitem__):
         _, amount_minor, taxes = lines[index]
-        if not taxes:
+        if taxes:
+            of_line = amounts[index]
+            denominator, factors = common_factors(price_mode, taxes)
+            for position, (key, numerator) in enumerate(factors):
+                row = rows.get(key)
+                if row is None:
+                    row = rows[key] = ([], [], [])
+                row[0].append((of_line, position))
+                row[1].append(amount_minor * numerator)
+                row[2].append(denominator)
+    for places, weights, denominators in rows.values():
+        denominator = denominators[0]
+        if len(places) == 1:
+            of_line, position = places[0]
+            of_line[position] = round_half_up(weights[0], denominator)
             continue
-        denominator, factors = common_factors(price_mode, taxes)
-        for position, (key, numerator) in enumerate(factors):
-            bearer = (index, position, amount_minor * numerator, denominator)
-            if key in bearers:
-                bearers[key].append(bearer)
-            else:
-                bearers[key] = [bearer]
-    for row in bearers.values():
-        weights, denominator = _over_one_denominator(row)
-        shares = share_out(round_half_up(sum(weights), denominator), weights)
-        for (index, position, _, _), share in zip(row, shares, strict=True):
-            amounts[index][position] = share
+        if denominators.count(denominator) != len(denominators):
+            denominator = lcm(*denominators)
+            weights = [w * (denominator // of) for w, of in zip(weights, denominators, strict=True)]
+        shares = share_out_whole(round_half_up(sum(weights), denominator), weights)
+        for (of_line, position), share in zip(places, shares, strict=True):
+            of_line[position] = share
     return amounts
 
 
-def _over_one_denominator(row: list[tuple[int, int, int, int]]) -> tuple[list[int], int]:
-    denominators = {bearer[3] for bearer in row}
-    if len(denominators) == 1:
-        return [bearer[2] for bearer in row], denominators.pop()
-    common = lcm(*denominators)
-    return [numerator * (common // denominator) for _, _, numerator, denominator in row], common
+_Bearers = tuple[list[tuple[list[int], int]], list[int], list[int]]
+"""The places where a row's shares go, its exact taxes' numerators and their denominators, in order of line."""
 
 
 def _line_totals(line: TaxedLine, amounts: list[int], price_mode: PriceMode) -> LineTotals:
@@ -166,6 +179,7 @@ def _add_to_rows(line: LineTotals, rows: dict[RowKey, list[int]]) -> int:
     before = 0
     seen: list[RowKey] = []
     for tax in line.taxes:
+        amount_minor = tax.amount_minor
         key = (tax.code, tax.rate_ppm)
         row = rows.get(key)
         if row is None:
@@ -175,6 +189,6 @@ def _add_to_rows(line: LineTotals, rows: dict[RowKey, list[int]]) -> int:
             row[0] += line.net_minor
         if tax.compound:
             row[0] += before
-        row[1] += tax.amount_minor
-        before += tax.amount_minor
+        row[1] += amount_minor
+        before += amount_minor
     return before

@@ -3,6 +3,7 @@
 It shares no code with `protocol.totals`, so that the two are compared.
 """
 
+from collections.abc import Sequence
 from fractions import Fraction
 from math import floor
 
@@ -13,7 +14,7 @@ def half_up(value: Fraction) -> int:
     return floor(value + Fraction(1, 2)) if value >= 0 else -floor(-value + Fraction(1, 2))
 
 
-def factors(mode: str, taxes: list[tuple[str, int, bool]]) -> list[Fraction]:
+def factors(mode: str, taxes: Sequence[tuple[str, int, bool]]) -> list[Fraction]:
     found: list[Fraction] = []
     for _, rate_ppm, compound in taxes:
         rate = Fraction(rate_ppm, 1_000_000)
@@ -34,9 +35,7 @@ def shared(amount: int, weighed: list[Fraction]) -> list[int]:
 
 
 def tax_amounts(lines: list[TaxedLine], mode: str, rounding: str) -> dict[int, list[int]]:
-    exact = {
-        line.line: [line.amount_minor * f for f in factors(mode, [tuple(tax) for tax in line.taxes])] for line in lines
-    }
+    exact = {line.line: [line.amount_minor * f for f in factors(mode, line.taxes)] for line in lines}
     if rounding == "line":
         return {number: [half_up(tax) for tax in taxes] for number, taxes in exact.items()}
     amounts = {line.line: [0] * len(line.taxes) for line in lines}
