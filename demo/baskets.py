@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from msgspec import Struct
@@ -123,16 +122,10 @@ def read_baskets(stores: Sequence[int], start: date, through: date) -> list[Bask
 
     A basket none of whose rows has a quantity or an amount is no sale and is left out.
     """
-    transactions = pq.read_table(data_folder() / "transactions.parquet")
-    rows = transactions.filter(
-        pc.and_(
-            pc.is_in(transactions["store_id"], value_set=pa.array(stores, pa.int64())),
-            pc.and_(
-                pc.greater_equal(transactions["transaction_timestamp"], _midnight(start)),
-                pc.less(transactions["transaction_timestamp"], _midnight(date.fromordinal(through.toordinal() + 1))),
-            ),
-        )
-    ).to_pylist()
+    stamp, store = pc.field("transaction_timestamp"), pc.field("store_id")
+    after = date.fromordinal(through.toordinal() + 1)
+    wanted = store.isin(list(stores)) & (stamp >= _midnight(start)) & (stamp < _midnight(after))
+    rows = pq.read_table(data_folder() / "transactions.parquet", filters=wanted).to_pylist()
     fuel = {product.product_id for product in read_products() if product.tax_group == "excise" and _is_fuel(product)}
     by_basket: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
@@ -198,10 +191,7 @@ def _line(row: dict[str, Any], fuel: set[int]) -> BasketLine | None:
     else:
         quantity = max(row["quantity"], 1) * 1000
     shelf = amount + discount
-    if shelf * 1000 % quantity == 0:
-        price = Price(shelf * 1000 // quantity)
-    else:
-        price = Price(shelf, quantity)
+    price = Price(shelf * 1000 // quantity) if shelf * 1000 % quantity == 0 else Price(shelf, quantity)
     return BasketLine(row["product_id"], quantity, price, discount, amount)
 
 

@@ -324,10 +324,26 @@ def read_line(line: bytes) -> Envelope:
         line.decode()
     except UnicodeDecodeError as error:
         raise EnvelopeError("the line is not UTF-8") from error
-    _check_structure(line)
+    value = _check_structure(line)
     try:
-        return _envelopes.decode(line)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        envelope = _envelopes.decode(line)
+    except (msgspec.DecodeError, RecursionError) as error:
+        if value is None or "payload" not in value:
+            raise EnvelopeError(_plain(error)) from error
+        envelope = _envelope_around(value)
+    if not bytes(envelope.payload).startswith(b"{"):
+        raise EnvelopeError("Expected `object` - at `$.payload`")
+    return envelope
+
+
+def _envelope_around(value: dict[str, Any]) -> Envelope:
+    """The envelope of a line with a text or number inside that JSON allows and no program should write.
+
+    Such a payload is `unreadable`, no reason to refuse the body (half a surrogate pair is the usual one).
+    """
+    try:
+        return msgspec.convert(value | {"payload": Raw(json.dumps(value["payload"]).encode())}, Envelope)
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
         raise EnvelopeError(_plain(error)) from error
 
 
@@ -399,8 +415,8 @@ def _plain(error: Exception) -> str:
     return str(error)[:300]
 
 
-def _check_structure(line: bytes) -> None:
-    """Refuse a key that stands twice and nesting deeper than `depth_max`.
+def _check_structure(line: bytes) -> dict[str, Any] | None:
+    """Refuse a key that stands twice and nesting deeper than `depth_max`; the object where the slow way read it.
 
     Decoding and encoding again gives back the very bytes of a compact line only where no key was lost, which costs
     a fifth of looking at each key; any other way of writing JSON takes the slow way.
@@ -413,7 +429,7 @@ def _check_structure(line: bytes) -> None:
     # Whatever the fast way cannot read, the slow way below says what is wrong with.
     with contextlib.suppress(msgspec.DecodeError, RecursionError, ValueError):
         if not brackets and _encoder.encode(_anything.decode(line)) == line:
-            return
+            return None
     try:
         value = json.loads(line, object_pairs_hook=_object_without_doubles, parse_constant=_refuse_constant)
     except RecursionError as error:
@@ -428,7 +444,7 @@ def _check_structure(line: bytes) -> None:
     for _ in range(depth_max):
         level = [inner for outer in level for inner in _inside(outer) if isinstance(inner, dict | list)]
         if not level:
-            return
+            return value
     raise EnvelopeError(f"nested deeper than {depth_max}")
 
 
