@@ -46,22 +46,22 @@ def read_element_strings(text: str, currency: str | None, currency_exponent: int
     """A message as a GS1-128, GS1 DataMatrix or GS1 DataBar holds it, FNC1 read as GS; raises `UnreadableGs1Error`."""
     try:
         elements = GS1Message.parse(text.strip(_GROUP_SEPARATOR)).element_strings
+        return _message(elements, currency, currency_exponent)
     except Exception as error:
         raise UnreadableGs1Error(f"{text!a} are no GS1 element strings") from error
-    return _message(elements, currency, currency_exponent)
 
 
 def read_digital_link(text: str, currency: str | None, currency_exponent: int) -> Gs1Message:
     """A GS1 Digital Link, `https://…/01/<GTIN>…`; raises `UnreadableGs1Error`."""
     try:
         elements = GS1DigitalLinkURI.parse(text).element_strings
+        return _message(elements, currency, currency_exponent)
     except Exception as error:
         raise UnreadableGs1Error(f"{text!a} is no GS1 Digital Link") from error
-    return _message(elements, currency, currency_exponent)
 
 
 def _message(elements: Iterable[GS1ElementString], currency: str | None, currency_exponent: int) -> Gs1Message:
-    by_identifier = {element.ai.ai: element for element in elements}
+    by_identifier = {element.ai.ai: element for element in elements if element.value}
     values = {identifier: element.value for identifier, element in by_identifier.items()}
     expiry = by_identifier.get("17")
     return Gs1Message(

@@ -219,6 +219,7 @@ settings_made = st.lists(
 @given(readings, st.sampled_from([None, "]C1", "]E0", "nonsense"]), settings_made)
 @example("https://[", None, [])
 @example("]C1" + GS, None, [])
+@example("]C130", None, [])
 def test_any_reading_is_a_barcode_or_a_barcode_error(
     reading: str, aim_identifier: str | None, in_store: list[InStoreBarcode]
 ) -> None:
