@@ -1,0 +1,252 @@
+"""The driver of an ESC/POS printer: asks, writes and waits, and reports facts; it never repeats a document.
+
+Each step is a call of its own, so that a spool can make the step durable before it happens:
+
+    status()           0 bytes of the document left; a fault here puts the job back into the queue
+    send(buffer)       some bytes may be on paper from the first one on
+    proof(job_id)      on the same line: printed, or lost, or silent; while the printer answers there is no time limit
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from hardware.printers.profiles import Profile
+from hardware.printers.proof import proves
+from hardware.printers.replies import (
+    BlockAnswer,
+    RealTimeStatus,
+    Reply,
+    ReplyParser,
+    ShortAnswer,
+)
+from hardware.printers.status import PrinterStatus, from_real_time
+from hardware.transports.transport import LineLost, Transport
+
+status_questions = (1, 2, 3, 4)
+pulse_ms_min = 50
+pulse_ms_max = 200
+real_time_pulse_tenths = 2  # of a second; `DLE DC4` knows no shorter steps than tenths
+short_write_seconds = 2.0
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long the driver waits, in seconds.
+
+    `answer_seconds`: for one answer to DLE EOT, which printers give within milliseconds also when off-line.
+    `ask_seconds`: between two questions while a proof is awaited. `silence_seconds`: without any byte, after which
+    the printer counts as gone although the line stands.
+    """
+
+    answer_seconds: float = 1.0
+    ask_seconds: float = 1.0
+    silence_seconds: float = 15.0
+
+
+@dataclass(frozen=True)
+class SendResult:
+    """How much of a buffer the system took, and why not more."""
+
+    bytes_written: int
+    bytes_total: int
+    error: str | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether every byte went out; it does not say that any is on paper."""
+        return self.bytes_written == self.bytes_total
+
+
+class Proof(enum.Enum):
+    """How the wait for a job's proof ended."""
+
+    PRINTED = "printed"
+    LINE_LOST = "line-lost"
+    SILENT = "silent"
+    NOT_GIVEN = "not-given"  # this model gives no proof
+
+
+DrawerRefusal = Literal["no_answer", "cover_open", "paper_out", "cutter_error", "hot", "offline", "line_lost"]
+
+
+@dataclass(frozen=True)
+class DrawerResult:
+    """Whether the pulse went out, and whether the sensor saw the drawer open (None: there is none to ask)."""
+
+    pulsed: bool
+    refused: DrawerRefusal | None = None
+    opened: bool | None = None
+
+
+class PrinterDriver:
+    """One printer on one transport, used by one task at a time.
+
+    Raises the transport's errors from `open`, and `LineLost` from `status`; the other calls report it.
+    """
+
+    def __init__(self, transport: Transport, profile: Profile, *, timing: Timing | None = None) -> None:
+        self.transport = transport
+        self.profile = profile
+        self.timing = timing or Timing()
+        self._parser = ReplyParser()
+
+    async def open(self) -> None:
+        """Open the line; see `Transport.open`."""
+        await self.transport.open()
+        self._parser.reset()
+
+    async def close(self) -> None:
+        """Close the line."""
+        await self.transport.close()
+
+    async def status(self) -> PrinterStatus:
+        """Ask the printer how it is, after putting away what it said before.
+
+        A model that must not be asked (`profile.status` False) counts as ready while its line is open. Raises
+        `LineLost`.
+        """
+        if not self.profile.status:
+            await self._forget_old_input()
+            return PrinterStatus(answered=True, online=True)
+        await self._forget_old_input()
+        answers: dict[int, int] = {}
+        for number in status_questions:
+            value = await self._ask_real_time(number)
+            if value is None:
+                break  # silence on one is silence on all; asking on would only cost seconds
+            answers[number] = value
+        return from_real_time(answers if 1 in answers else {})
+
+    async def send(self, buffer: bytes, *, deadline: float) -> SendResult:
+        """Write the whole buffer within `deadline` seconds, once; never raises for the line."""
+        result = await self.transport.write_all(buffer, deadline=deadline)
+        return SendResult(result.bytes_written, len(buffer), result.error)
+
+    async def proof(self, job_id: int, *, waiting: Callable[[PrinterStatus], None] | None = None) -> Proof:
+        """Wait for the proof of the job that was just sent on this line.
+
+        While it waits it asks DLE EOT each `ask_seconds` and hands what it learns to `waiting`. There is no time
+        limit while the printer answers; cancel the task to give up.
+        """
+        if self.profile.proof == "none":
+            return Proof.NOT_GIVEN
+        try:
+            return await self._await_proof(job_id, waiting or _ignore)
+        except LineLost:
+            return Proof.LINE_LOST
+
+    async def identify(self) -> dict[str, str]:
+        """The printer's maker and model by `GS I 66` and `67`, where it says them. Raises `LineLost`."""
+        await self._forget_old_input()
+        names: dict[str, str] = {}
+        for what, number in (("maker", 66), ("model", 67)):
+            await self._write(b"\x1d\x49" + bytes([number]))
+            reply = await self._next(lambda reply: isinstance(reply, (BlockAnswer, ShortAnswer)))
+            if isinstance(reply, BlockAnswer):
+                names[what] = reply.data.decode("ascii", "replace")
+        return names
+
+    async def open_drawer(
+        self, pin: Literal[2, 5] = 2, pulse_ms: int = 50, *, open_level_high: bool | None = None
+    ) -> DrawerResult:
+        """Open the drawer now or not at all: a pulse is never kept for later.
+
+        A ready printer gets `ESC p`. One that is off-line gets `DLE DC4` where the model has it, since a drawer must
+        open for a cash sale without paper; else the pulse is refused. `open_level_high` is the level of the
+        drawer's sensor when it is open, None where there is no sensor.
+        """
+        if not pulse_ms_min <= pulse_ms <= pulse_ms_max:
+            raise ValueError(f"a drawer's pulse is {pulse_ms_min} to {pulse_ms_max} ms long")
+        try:
+            status = await self.status()
+            if status.can_print:
+                await self._write(b"\x1b\x70" + bytes([pin == 5, pulse_ms // 2, 250]))
+            elif status.answered and self.profile.realtime:
+                await self._write(b"\x10\x14\x01" + bytes([pin == 5, real_time_pulse_tenths]))
+            else:
+                return DrawerResult(False, status.reason)
+            if open_level_high is None:
+                return DrawerResult(True)
+            after = await self.status()
+        except LineLost:
+            return DrawerResult(False, "line_lost")
+        level = after.drawer_pin3_high
+        return DrawerResult(True, None, None if level is None else level == open_level_high)
+
+    async def clear_error(self, *, clear_buffers: bool) -> None:
+        """After a cutter jam: go on with the line, or throw away what the printer holds. A person's choice."""
+        await self._write(b"\x10\x05\x02" if clear_buffers else b"\x10\x05\x01")
+
+    async def _forget_old_input(self) -> None:
+        self.transport.drain()
+        self._parser.reset()
+
+    async def _write(self, data: bytes) -> None:
+        result = await self.transport.write_all(data, deadline=short_write_seconds)
+        if result.bytes_written != len(data) and not self.transport.is_open:
+            raise LineLost(f"{self.transport.address}: {result.error}", "check its cable and power")
+
+    async def _ask_real_time(self, number: int) -> int | None:
+        await self._write(bytes([0x10, 0x04, number]))
+        reply = await self._next(lambda reply: isinstance(reply, RealTimeStatus))
+        return reply.value if isinstance(reply, RealTimeStatus) else None
+
+    async def _next(self, wanted: Callable[[Reply], bool]) -> Reply | None:
+        """The next answer of that kind within `answer_seconds`; others are put away."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self.timing.answer_seconds
+        while (left := end - loop.time()) > 0:
+            for reply in self._parser.feed(await self.transport.read_some(deadline=left)):
+                if wanted(reply):
+                    return reply
+        self._parser.reset()
+        return None
+
+    async def _await_proof(self, job_id: int, waiting: Callable[[PrinterStatus], None]) -> Proof:
+        loop = asyncio.get_running_loop()
+        heard_at = loop.time()
+        next_question = heard_at + self.timing.ask_seconds
+        round_of_answers = _Round()
+        while True:
+            now = loop.time()
+            if now - heard_at >= self.timing.silence_seconds:
+                return Proof.SILENT
+            if now >= next_question:
+                next_question = now + self.timing.ask_seconds
+                if self.profile.status:
+                    round_of_answers = _Round()
+                    await self._write(b"".join(bytes([0x10, 0x04, number]) for number in status_questions))
+            silent_at = heard_at + self.timing.silence_seconds
+            data = await self.transport.read_some(deadline=max(0.0, min(next_question, silent_at) - now))
+            if data:
+                heard_at = loop.time()
+            for reply in self._parser.feed(data):
+                if proves(self.profile.proof, job_id, reply):
+                    return Proof.PRINTED
+                status = round_of_answers.add(reply)
+                if status is not None:
+                    waiting(status)
+
+
+class _Round:
+    """The answers to one round of questions, which come in the order of asking."""
+
+    def __init__(self) -> None:
+        self._answers: dict[int, int] = {}
+
+    def add(self, reply: Reply) -> PrinterStatus | None:
+        """The status, once the round is complete."""
+        if isinstance(reply, RealTimeStatus) and len(self._answers) < len(status_questions):
+            self._answers[status_questions[len(self._answers)]] = reply.value
+            if len(self._answers) == len(status_questions):
+                return from_real_time(self._answers)
+        return None
+
+
+def _ignore(status: PrinterStatus) -> None:
+    """Nobody wants to know."""

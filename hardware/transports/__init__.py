@@ -1,0 +1,45 @@
+"""The wires: everything in this package that opens, writes, reads and closes; nothing else does IO."""
+
+from __future__ import annotations
+
+from hardware.addresses import AddressError, SerialAddress, TcpAddress, UsbPrinterAddress, parse_address
+from hardware.transports.serial_port import SerialTransport
+from hardware.transports.tcp import TcpTransport
+from hardware.transports.transport import (
+    Busy,
+    Forbidden,
+    LineLost,
+    NotThere,
+    Transport,
+    TransportError,
+    WriteResult,
+)
+from hardware.transports.usb_printer import UsbPrinterTransport
+
+__all__ = [
+    "Busy",
+    "Forbidden",
+    "LineLost",
+    "NotThere",
+    "Transport",
+    "TransportError",
+    "WriteResult",
+    "open_transport",
+]
+
+
+def open_transport(address: str) -> Transport:
+    """The transport for a device address, made but not yet opened.
+
+    Raises `AddressError` where the text names no device that bytes can be written to.
+    """
+    parsed = parse_address(address)
+    match parsed:
+        case TcpAddress():
+            return TcpTransport(parsed)
+        case SerialAddress():
+            return SerialTransport(parsed)
+        case UsbPrinterAddress():
+            return UsbPrinterTransport(parsed)
+        case _:
+            raise AddressError(f"{address} is no byte stream; a HID scanner is opened by the hid scanner driver")

@@ -1,0 +1,83 @@
+"""A device on a serial line, real or a pseudo-terminal, opened by pyserial and driven from the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from pathlib import Path
+
+import serial
+
+from hardware.addresses import SerialAddress
+from hardware.transports.transport import Busy, Transport, refusal
+
+
+class SerialTransport(Transport):
+    """A serial port, exclusive; pyserial sets the line, the descriptor is read and written without it.
+
+    pyserial's own writes do not say how much left when they time out, so they are not used.
+    """
+
+    chunk_bytes_max = 256
+
+    def __init__(self, address: SerialAddress) -> None:
+        super().__init__(str(address))
+        self._where = address
+        self._port: serial.Serial | None = None
+
+    @property
+    def identity(self) -> str:
+        """The device file itself, by whichever link it is named."""
+        return f"file:{Path(self._where.path).resolve()}"
+
+    async def _open(self) -> int:
+        return await asyncio.to_thread(self._open_port)
+
+    def _open_port(self) -> int:
+        where = self._where
+        port = serial.Serial(
+            baudrate=where.baud,
+            bytesize=where.bytesize,
+            parity=where.parity,
+            stopbits=where.stopbits,
+            timeout=0,
+            exclusive=True,
+        )
+        port.port = where.path
+        if not where.dtr:
+            port.dtr = False  # raising DTR resets some scales and displays
+        try:
+            port.open()
+        except (serial.SerialException, OSError) as error:
+            raise _refused(error, self.address) from None
+        except (ValueError, OverflowError) as error:
+            raise refusal(OSError(str(error)), self.address, "dialout") from None
+        fd: int = port.fileno()
+        os.set_blocking(fd, False)
+        _wait_for_a_byte(fd)
+        self._port = port
+        return fd
+
+    def _close(self, fd: int) -> None:
+        port, self._port = self._port, None
+        if port is not None:
+            port.close()
+
+
+def _refused(error: Exception, address: str) -> Exception:
+    number = getattr(error, "errno", None)
+    if number is None and "exclusively lock" in str(error):
+        return Busy(f"{address} is held by another program", "till-hardware doctor says by which; stop it")
+    return refusal(OSError(number or 0, os.strerror(number) if number else str(error)), address, "dialout")
+
+
+def _wait_for_a_byte(fd: int) -> None:
+    """Make an empty read say "nothing yet" instead of "end of file", so that the end of file means unplugged."""
+    import termios
+
+    with contextlib.suppress(termios.error):
+        settings = termios.tcgetattr(fd)
+        settings[6][termios.VMIN] = 1
+        settings[6][termios.VTIME] = 0
+        termios.tcsetattr(fd, termios.TCSANOW, settings)
