@@ -3,17 +3,20 @@
 biip takes them apart; whatever it raises on a reading that it was not made for comes out as `UnreadableGs1Error`.
 """
 
+from calendar import monthrange
 from collections.abc import Iterable
 from datetime import date
 from typing import Final
 
 import msgspec
+from biip import ParseConfig
 from biip.gs1_digital_link_uris import GS1DigitalLinkURI
 from biip.gs1_element_strings import GS1ElementString
 from biip.gs1_messages import GS1Message
 
 from protocol.money import scaled
 
+_CONFIG: Final = ParseConfig(gs1_element_strings_verify_date=False)  # biip's dates go by today's clock; ours don't
 _GROUP_SEPARATOR: Final = "\x1d"
 _PRICE: Final = "392"
 _PRICE_IN_CURRENCY: Final = "393"
@@ -45,7 +48,7 @@ class Gs1Message(msgspec.Struct, frozen=True):
 def read_element_strings(text: str, currency: str | None, currency_exponent: int) -> Gs1Message:
     """A message as a GS1-128, GS1 DataMatrix or GS1 DataBar holds it, FNC1 read as GS; raises `UnreadableGs1Error`."""
     try:
-        elements = GS1Message.parse(text.strip(_GROUP_SEPARATOR)).element_strings
+        elements = GS1Message.parse(text.strip(_GROUP_SEPARATOR), config=_CONFIG).element_strings
         return _message(elements, currency, currency_exponent)
     except Exception as error:
         raise UnreadableGs1Error(f"{text!a} are no GS1 element strings") from error
@@ -54,7 +57,7 @@ def read_element_strings(text: str, currency: str | None, currency_exponent: int
 def read_digital_link(text: str, currency: str | None, currency_exponent: int) -> Gs1Message:
     """A GS1 Digital Link, `https://…/01/<GTIN>…`; raises `UnreadableGs1Error`."""
     try:
-        elements = GS1DigitalLinkURI.parse(text).element_strings
+        elements = GS1DigitalLinkURI.parse(text, config=_CONFIG).element_strings
         return _message(elements, currency, currency_exponent)
     except Exception as error:
         raise UnreadableGs1Error(f"{text!a} is no GS1 Digital Link") from error
@@ -63,13 +66,12 @@ def read_digital_link(text: str, currency: str | None, currency_exponent: int) -
 def _message(elements: Iterable[GS1ElementString], currency: str | None, currency_exponent: int) -> Gs1Message:
     by_identifier = {element.ai.ai: element for element in elements if element.value}
     values = {identifier: element.value for identifier, element in by_identifier.items()}
-    expiry = by_identifier.get("17")
     return Gs1Message(
         gtin=values.get("01"),
         price_minor=_price(by_identifier, currency, currency_exponent),
         quantity_milli=_quantity(values),
         lot=values.get("10"),
-        expires=expiry.date if expiry else None,
+        expires=_expiry(values),
         serial=values.get("21"),
     )
 
@@ -84,6 +86,16 @@ def _price(by_identifier: dict[str, GS1ElementString], currency: str | None, cur
         if identifier.startswith(_PRICE_IN_CURRENCY) and in_ours:
             return scaled(int(groups[-1]), int(identifier[3]), currency_exponent)
     return None
+
+
+def _expiry(values: dict[str, str]) -> date | None:
+    """YYMMDD in 2000 to 2099, day 00 the month's last; null where there is none, or it is no date."""
+    digits = values.get("17", "")
+    try:
+        year, month, day = 2_000 + int(digits[:2]), int(digits[2:4]), int(digits[4:])
+        return date(year, month, day or monthrange(year, month)[1])
+    except ValueError:
+        return None
 
 
 def _quantity(values: dict[str, str]) -> int | None:

@@ -78,7 +78,7 @@ def test_a_upc_a_and_its_ean_13_find_each_other() -> None:
         ("]C1ABC", "unreadable-gs1"),
         ("]C100123456789012345675", "no-item"),
         ("]C10104006381333932", "check-digit"),
-        ("]d217" + "260230", "unreadable-gs1"),
+        ("]d2" + "17261231", "no-item"),
     ],
 )
 def test_what_names_nothing_is_refused_with_a_reason(reading: str, reason: str) -> None:
@@ -157,6 +157,20 @@ def test_decimals_stand_in_the_identifier(
     found = read_barcode(f"]e00109501101530003{elements}", currency=currency)
 
     assert (found.price_minor, found.quantity_milli) == (price, quantity)
+
+
+@pytest.mark.parametrize(
+    ("digits", "expires"),
+    [
+        ("261231", date(2026, 12, 31)),
+        ("280200", date(2028, 2, 29)),
+        ("990101", date(2099, 1, 1)),
+        ("000000", None),
+        ("260230", None),
+    ],
+)
+def test_an_expiry_lies_in_this_century_and_day_00_is_the_months_last(digits: str, expires: date | None) -> None:
+    assert read_barcode(f"]d2010950110153000317{digits}").expires == expires
 
 
 def test_element_strings_without_any_mark_are_found_by_their_gtin() -> None:
