@@ -1,0 +1,67 @@
+-- lock_positions --
+-- The rows of some epochs, taken in the order of their keys so that two batches never wait for each other in a circle.
+select e.terminal_id, e.epoch, e.location_id, e.receipt_prefix, e.enrolled_at, e.replaced_at, e.revoked_at,
+       e.applied_through, e.applied_hash, e.queued::text as queued, e.stored_lines, e.last_created_at,
+       e.receipt_counter, e.forked
+from till.epochs e
+join unnest($2::uuid[], $3::integer[]) as k (terminal_id, epoch)
+    on e.terminal_id = k.terminal_id and e.epoch = k.epoch
+where e.tenant_id = $1
+order by e.terminal_id, e.epoch
+for no key update of e
+
+-- move_positions --
+-- Write back where the epochs stand after a batch; their rows are locked.
+update till.epochs e
+set applied_through = m.applied_through,
+    applied_hash = m.applied_hash,
+    queued = m.queued::int8multirange,
+    stored_lines = m.stored_lines,
+    last_created_at = m.last_created_at,
+    receipt_counter = m.receipt_counter,
+    last_seen_at = $10
+from unnest($2::uuid[], $3::integer[], $4::bigint[], $5::text[], $6::text[], $7::bigint[], $8::timestamptz[],
+            $9::bigint[])
+    as m (terminal_id, epoch, applied_through, applied_hash, queued, stored_lines, last_created_at, receipt_counter)
+where e.tenant_id = $1 and e.terminal_id = m.terminal_id and e.epoch = m.epoch
+
+-- position --
+-- One epoch's row, not locked.
+select e.terminal_id, e.epoch, e.location_id, e.receipt_prefix, e.enrolled_at, e.replaced_at, e.revoked_at,
+       e.applied_through, e.applied_hash, e.queued::text as queued, e.stored_lines, e.last_created_at,
+       e.receipt_counter, e.forked
+from till.epochs e
+where e.tenant_id = $1 and e.terminal_id = $2 and e.epoch = $3
+
+-- admission --
+-- Whether an epoch may still be served: when it was revoked, and when a newer one took its place.
+select revoked_at, replaced_at from till.epochs where tenant_id = $1 and terminal_id = $2 and epoch = $3
+
+-- epoch_key --
+-- The key that an epoch was enrolled with.
+select public_key from till.epochs where tenant_id = $1 and terminal_id = $2 and epoch = $3
+
+-- mark_forked --
+update till.epochs set forked = $4 where tenant_id = $1 and terminal_id = $2 and epoch = $3
+
+-- mark_suspect --
+update till.epochs set suspect = true where tenant_id = $1 and terminal_id = $2 and epoch = $3
+
+-- next_branch --
+-- Branches are counted in the terminal, over all its epochs.
+update till.terminals set branches = branches + 1 where tenant_id = $1 and terminal_id = $2 returning branches
+
+-- seen --
+-- The terminal was heard of.
+update till.epochs set last_seen_at = $4 where tenant_id = $1 and terminal_id = $2 and epoch = $3
+
+-- take_assertion --
+-- Remember an assertion; no row comes back for one that was taken before.
+insert into till.assertions (tenant_id, terminal_id, jti_hash, expires_at)
+values ($1, $2, $3, $4)
+on conflict (tenant_id, terminal_id, jti_hash) do nothing
+returning jti_hash
+
+-- forget_assertions --
+-- Those that are too old to be taken again.
+delete from till.assertions where tenant_id = $1 and terminal_id = $2 and expires_at < $3
