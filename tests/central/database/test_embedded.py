@@ -38,7 +38,7 @@ async def test_a_second_user_finds_the_running_server_and_the_last_one_out_stops
         first.destroy()
 
 
-async def test_the_server_survives_kill_9_of_its_parent_and_is_found_again(data_dir: Path) -> None:
+def test_the_server_survives_kill_9_of_its_parent_and_is_found_again(data_dir: Path) -> None:
     program = (
         "import sys, time; from pathlib import Path; from central.database.embedded import EmbeddedPostgres\n"
         f"server = EmbeddedPostgres(Path({str(data_dir)!r})); server.enter()\n"
@@ -66,9 +66,7 @@ async def test_a_killed_server_is_started_again_and_the_pool_recovers(data_dir: 
             await connection.exec_driver_sql("select 1")
         os.kill(int((server.cluster / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
         with pytest.raises(DatabaseUnavailableError):
-            while True:
-                async with database.connection() as connection:
-                    await connection.exec_driver_sql("select 1")
+            await _select_until_it_fails(database)
         server.ensure_running()
         async with database.connection() as connection:
             assert (await connection.exec_driver_sql("select 1")).scalar() == 1
@@ -119,6 +117,12 @@ async def test_another_user_of_the_host_is_refused_even_with_the_directories_ope
 
     assert "Permission denied" in closed
     assert "Peer authentication failed" in opened
+
+
+async def _select_until_it_fails(database: Database) -> None:
+    while True:
+        async with database.connection() as connection:
+            await connection.exec_driver_sql("select 1")
 
 
 def _binaries() -> Path:
