@@ -71,8 +71,7 @@ def _sale(sale: Sale) -> Entries:
             revenue += line.net_minor
     entries.append((accounts.sales_revenue, -revenue))
     entries.append((accounts.voucher_liability, -vouchers))
-    for row in sale.taxes:
-        entries.append((accounts.tax_account(row.code), -row.amount_minor))
+    entries.extend([(accounts.tax_account(row.code), -row.amount_minor) for row in sale.taxes])
     entries.append((accounts.cash_rounding, -sale.rounding_minor))
     return _balanced(entries)
 

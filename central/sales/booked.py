@@ -1,6 +1,7 @@
 """What booking events came to: what the ledger, the reports, the back office and the terminals are to be told."""
 
-from typing import Literal, TypeAlias
+from datetime import date
+from typing import Final, Literal, TypeAlias
 from uuid import UUID
 
 from msgspec import Struct, field
@@ -8,7 +9,7 @@ from msgspec import Struct, field
 from central.ledger.posting import EventKey, Posting
 from central.sales.movement import Movement
 
-detail_characters_max = 500
+detail_characters_max: Final = 500
 
 ExceptionStatus: TypeAlias = Literal["open", "resolved", "withdrawn"]
 
@@ -24,16 +25,18 @@ class NewException(Struct, frozen=True):
 
 
 class ReceiptChange(Struct, frozen=True):
-    """A receipt that the terminals of a location hold has changed."""
+    """A receipt that the terminals of a location hold has changed; `business_date` is the receipt's own."""
 
     location_id: UUID
     receipt_id: UUID
+    business_date: date
 
 
 class Booked(Struct):
-    """The outcome of `book`, in the order in which it came about."""
+    """The outcome of `book`, in the order in which it came about; `receipt_counters` are the epochs' highest now."""
 
     exceptions: list[NewException] = field(default_factory=list)
     postings: list[Posting] = field(default_factory=list)
     movements: list[Movement] = field(default_factory=list)
     receipt_changes: list[ReceiptChange] = field(default_factory=list)
+    receipt_counters: dict[tuple[UUID, int], int] = field(default_factory=dict)

@@ -17,7 +17,7 @@ def upgrade() -> None:
     protect("entries", rights=("select", "insert"))
     protect("report_lines", rights=("select", "insert"))
     protect("daily_balances", "sales_daily", "sales_hourly", rights=("select", "insert", "update"))
-    protect("receipts", "refunded_lines", "voids", "waiting", "vouchers", "exchanges", "shifts", "receipt_counters")
+    protect("receipts", "refunded_lines", "voids", "waiting", "vouchers", "exchanges", "shifts")
     protect("exceptions", rights=("select", "insert", "update"))
 
 
@@ -166,16 +166,6 @@ create table till.shifts (
     expected_minor bigint,
     z_number bigint,
     primary key (tenant_id, shift_id)
-) with (fillfactor = 70);
-
--- The last number that each epoch gave a receipt; before is what it was until the statement that moved it.
-create table till.receipt_counters (
-    tenant_id uuid not null,
-    terminal_id uuid not null,
-    epoch integer not null,
-    last_counter bigint not null,
-    before bigint not null,
-    primary key (tenant_id, terminal_id, epoch)
 ) with (fillfactor = 70);
 
 create table till.exceptions (
