@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, time
 from fractions import Fraction
 from math import floor
+from random import Random
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -267,7 +268,7 @@ rules_made = st.lists(
 
 @given(carts, rules_made, st.randoms())
 def test_rules_only_lower_and_no_line_falls_below_nothing(
-    cart: list[CartLine], rules: list[PriceRule], random: object
+    cart: list[CartLine], rules: list[PriceRule], random: Random
 ) -> None:
     found = priced(cart, *rules)
     for before, after in zip(cart, found, strict=True):
@@ -278,5 +279,5 @@ def test_rules_only_lower_and_no_line_falls_below_nothing(
         assert after.list_price_minor == before.list_price_minor
         assert before.in_rules or after.price_rule_id is None
 
-    random.shuffle(cart)  # type: ignore[attr-defined]
+    random.shuffle(cart)
     assert sorted(priced(cart, *rules), key=lambda of: of.line) == sorted(found, key=lambda of: of.line)

@@ -1,5 +1,7 @@
 """A receipt's totals: what is rounded once stays one figure, and every line's shares add up to it."""
 
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -71,10 +73,7 @@ def test_the_fast_arithmetic_agrees_with_the_contract_read_word_by_word(
 
 
 @given(receipts, modes, roundings)
-def test_lines_of_a_sale_never_come_out_below_zero(
-    lines: list[TaxedLine], mode: PriceMode, rounding: TaxRounding
-) -> None:
-    """By line a component may round up what the net cannot spare; by receipt a share stays under its line."""
+def test_no_tax_of_a_sale_comes_out_below_zero(lines: list[TaxedLine], mode: PriceMode, rounding: TaxRounding) -> None:
     totals = receipt_totals(lines, mode, rounding)
 
     assert all(tax.amount_minor >= 0 for line in totals.lines for tax in line.taxes)
@@ -82,10 +81,10 @@ def test_lines_of_a_sale_never_come_out_below_zero(
 
 @given(receipts, modes, roundings, st.randoms())
 def test_the_order_in_which_lines_stand_does_not_matter(
-    lines: list[TaxedLine], mode: PriceMode, rounding: TaxRounding, random: object
+    lines: list[TaxedLine], mode: PriceMode, rounding: TaxRounding, random: Random
 ) -> None:
     mixed = list(lines)
-    random.shuffle(mixed)  # type: ignore[attr-defined]
+    random.shuffle(mixed)
 
     def by_line(totals: ReceiptTotals) -> object:
         return sorted(totals.lines, key=lambda line: line.line)
