@@ -89,3 +89,15 @@ def from_automatic(value: bytes) -> PrinterStatus:
 
 def _bit(value: int | None, mask: int) -> bool:
     return value is not None and bool(value & mask)
+
+
+REMEDIES = {
+    "no_answer": "it says nothing: check its power, and whether it is set to another speed or language",
+    "cover_open": "close the cover until it clicks",
+    "paper_out": "put in a new roll",
+    "paper_near_end": "printing goes on; keep a new roll at hand",
+    "cutter_error": "open the cover, take out the paper that is stuck, close it",
+    "hot": "the head is too hot; it goes on by itself in a minute",
+    "offline": "press its feed button or switch it off and on",
+    "garbled": "what it says is not understood: check speed and parity",
+}

@@ -8,7 +8,7 @@ goes on from there when a person has seen to it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hardware.printers.document import Align, cells_wide
 from hardware.simulated.escpos_commands import DLE, read_command, real_time_length
@@ -34,6 +34,14 @@ _ALIGNS: tuple[Align, ...] = ("left", "center", "right")
 _BARCODE_KINDS = {0: "UPCA", 1: "UPCE", 2: "EAN13", 3: "EAN8", 4: "CODE39", 5: "ITF", 6: "CODABAR"}
 _BARCODE_KINDS |= {65 + number: kind for number, kind in _BARCODE_KINDS.items()} | {72: "CODE93", 73: "CODE128"}
 _NAMES = {65: "1.00", 66: "TILLSTREAM", 67: "SIM-80", 68: "SIM0000001", 69: "ANK"}
+
+
+# Known, and nothing here shows them: spacing, fonts, margins, positions, real-time bytes in their place.
+_WITHOUT_EFFECT = (
+    *(b"\x00", b"\r", b"\x0c", b"\x18", b"\x10", b"\x10\x04", b"\x10\x05", b"\x10\x14"),
+    *(bytes([0x1B, second]) for second in b"23MR ={cS%$\\VDT"),
+    *(bytes([0x1D, second]) for second in b"LWPfx"),
+)
 
 
 @dataclass(frozen=True)
@@ -229,8 +237,6 @@ class EscPosMachine:
             self._end_line()
 
     def _restyle(self, **changes: object) -> None:
-        from dataclasses import replace
-
         self._set.style = replace(self._set.style, **changes)  # type: ignore[arg-type]
 
     def initialise(self) -> None:
@@ -390,7 +396,6 @@ def _commands(machine: EscPosMachine) -> dict[bytes, Callable[[bytes], None]]:
         b"\x1dI": m.identify,
         b"\x1da": m.automatic,
     }
-    harmless = (b"\x00", b"\r", b"\x0c", b"\x18", b"\x10", b"\x10\x04", b"\x10\x05", b"\x10\x14")
-    harmless += (b"\x1b2", b"\x1b3", b"\x1bM", b"\x1bR", b"\x1b ", b"\x1b=", b"\x1b{", b"\x1bc", b"\x1bS", b"\x1b%")
-    harmless += (b"\x1dL", b"\x1dW", b"\x1dP", b"\x1df", b"\x1b$", b"\x1b\\", b"\x1bV", b"\x1bD", b"\x1dx", b"\x1bT")
-    return table | dict.fromkeys(harmless, lambda _: None)
+    for name in _WITHOUT_EFFECT:
+        table.setdefault(name, lambda _: None)
+    return table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -130,8 +131,7 @@ def _barcode(barcode: PrintedBarcode) -> Picture:
 
 def _modules(barcode: PrintedBarcode) -> str:
     """The bars as ones and blanks as zeros, by python-barcode, which knows nothing of our renderer."""
-    import barcode as library
-
+    library: Any = importlib.import_module("barcode")
     names = {"EAN13": "ean13", "EAN8": "ean8", "UPCA": "upca", "CODE128": "code128", "CODE39": "code39"}
     name = names.get(barcode.kind)
     if name is None:
@@ -142,8 +142,6 @@ def _modules(barcode: PrintedBarcode) -> str:
 
 
 def _qr(code: PrintedQr) -> Picture:
-    import importlib
-
     from PIL import Image
 
     qrcode: Any = importlib.import_module("qrcode")

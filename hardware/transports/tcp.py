@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hardware.addresses import TcpAddress
-from hardware.transports.transport import Busy, NotThere, Transport
+from hardware.transports.transport import NotThere, Transport
 
 connect_seconds_max = 5.0
 keepalive_idle_seconds = 10
@@ -41,9 +41,8 @@ class TcpTransport(Transport):
                 f"{self.address} does not answer", "check that it is switched on and in the same network"
             ) from None
         except ConnectionRefusedError:
-            raise Busy(
-                f"{self.address} refuses the connection",
-                "another till may be printing on it, or it has another port than this",
+            raise NotThere(
+                f"{self.address} refuses the connection", "switch it on, end what else prints on it, check the port"
             ) from None
         except OSError as error:
             raise NotThere(f"{self.address}: {error.strerror or error}", "check the address and the network") from None

@@ -1,0 +1,1 @@
+"""The commands of till-hardware, one a file."""

@@ -1,0 +1,65 @@
+"""`till-hardware list`: what is configured and what else stands on the counter; it opens and writes nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hardware.addresses import HidAddress, SerialAddress, TcpAddress, UsbPrinterAddress, parse_address
+from hardware.commands.devices_given import configured
+from hardware.commands.outcome import print_json, print_table
+from hardware.devices import Device
+from hardware.discovery import Found, discover
+from hardware.transports.usb_printer import usb_printer_files
+
+
+@click.command("list")
+@click.option("--config", type=click.Path(path_type=Path), help="The file of configured devices.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+def list_command(config: Path | None, as_json: bool) -> None:
+    """Show what is configured, and what else is plugged in. Nothing is opened or written to."""
+    devices = configured(config)
+    found = discover()
+    rows = [_configured_row(device, found) for device in devices]
+    taken = {row["where"] for row in rows}
+    rows += [_found_row(one) for one in found if one.address not in taken]
+    if as_json:
+        print_json({"devices": rows})
+    elif rows:
+        print_table(
+            ("DEVICE", "KIND", "WHERE", "STATE", "DETAIL"),
+            ((row["device"] or "-", row["kind"], row["where"], row["state"], row["detail"]) for row in rows),
+        )
+    else:
+        click.echo("No device is configured and none is plugged in. Plug one in, or write till-hardware configure.")
+
+
+def _configured_row(device: Device, found: list[Found]) -> dict[str, str]:
+    same = next((one for one in found if one.address == device.address), None)
+    state = "seen" if _is_seen(device) else "absent"
+    if isinstance(parse_address(device.address), TcpAddress):
+        state = "on the network"
+    if same is not None and not same.allowed:
+        state = "forbidden"
+    detail = device.profile if device.kind == "printer" else ""
+    return {"device": device.name, "kind": device.kind, "where": device.address, "state": state, "detail": detail}
+
+
+def _found_row(found: Found) -> dict[str, str]:
+    state = "not configured" if found.allowed else "forbidden"
+    return {"device": "", "kind": found.kind, "where": found.address, "state": state, "detail": found.detail}
+
+
+def _is_seen(device: Device) -> bool:
+    address = parse_address(device.address)
+    match address:
+        case SerialAddress() | HidAddress():
+            return Path(address.path).exists()
+        case UsbPrinterAddress():
+            return any(
+                (one.vendor, one.product) == (address.vendor, address.product) and address.serial in (None, one.serial)
+                for one in usb_printer_files()
+            )
+        case TcpAddress():
+            return False

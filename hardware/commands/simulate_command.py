@@ -1,0 +1,148 @@
+"""`till-hardware simulate`: a device that is not there, speaking its real bytes, for a demo or a try-out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hardware.commands.outcome import Exit, fail
+from hardware.printers.profiles import UnknownProfile, profile
+from hardware.simulated.control import (
+    Handler,
+    printer_handler,
+    scanner_handler,
+    serve_port,
+    serve_standard_streams,
+)
+from hardware.simulated.printer import SimulatedPrinter
+from hardware.simulated.scanner import SimulatedScanner
+
+
+@click.group("simulate")
+def simulate_command() -> None:
+    """Put a simulated device on a TCP port or a pseudo-terminal, until it is stopped."""
+
+
+_PLACE = (
+    click.option("--listen", metavar="HOST:PORT", help="A TCP port (0: any free one)."),
+    click.option("--pty", is_flag=True, help="A pseudo-terminal instead."),
+    click.option("--link", type=click.Path(path_type=Path), help="Link to the pseudo-terminal by this path."),
+    click.option("--control", metavar="stdio|HOST:PORT", help="Take commands, one JSON object a line."),
+)
+
+
+def _placed(command: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(_PLACE):
+        command = option(command)
+    return command
+
+
+@simulate_command.command("printer")
+@_placed
+@click.option("--profile", "profile_name", default="TM-T88V", show_default=True, help="Which model it is.")
+@click.option("--png", type=click.Path(path_type=Path, file_okay=False), help="Write each receipt as a picture.")
+@click.option("--text", type=click.Path(path_type=Path, file_okay=False), help="Write each receipt as text.")
+def simulate_printer(
+    listen: str | None,
+    pty: bool,
+    link: Path | None,
+    control: str | None,
+    profile_name: str,
+    png: Path | None,
+    text: Path | None,
+) -> None:
+    """An ESC/POS receipt printer: what it prints is written to folders, or shown."""
+    try:
+        kind = profile(profile_name)
+    except UnknownProfile as error:
+        fail(str(error), Exit.USAGE)
+    for folder in (png, text):
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def on_receipt(number: int, shown: str) -> None:
+        if png is not None:
+            (png / f"receipt-{number:06d}.png").write_bytes(printer.receipt_png(number))
+        if text is not None:
+            (text / f"receipt-{number:06d}.txt").write_text(shown, encoding="utf-8")
+        if control != "stdio" and png is None and text is None:
+            click.echo(shown + "-" * kind.columns)
+
+    printer = SimulatedPrinter(
+        listen=_listen(listen or "127.0.0.1:9100"),
+        pty=pty,
+        link=link,
+        columns=kind.columns,
+        dots=kind.dots,
+        process_ids=kind.proof == "process-id",
+        on_receipt=on_receipt,
+    )
+    _run(printer, printer_handler(printer), control)
+
+
+@simulate_command.command("scanner")
+@_placed
+@click.option("--suffix", default="CR", type=click.Choice(("CR", "LF", "CRLF", "TAB", "none")), show_default=True)
+@click.option("--prefix", default="")
+def simulate_scanner(
+    listen: str | None, pty: bool, link: Path | None, control: str | None, suffix: str, prefix: str
+) -> None:
+    """A serial scanner; it scans what its control says."""
+    ending = {"CR": "\r", "LF": "\n", "CRLF": "\r\n", "TAB": "\t", "none": ""}[suffix]
+    if pty and listen is not None:
+        fail("give --listen or --pty, not both", Exit.USAGE)
+    where = None if listen is None else _listen(listen)
+    scanner = SimulatedScanner(listen=where, link=link, prefix=prefix, suffix=ending)
+    _run(scanner, scanner_handler(scanner), control or "stdio")
+
+
+def _listen(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if not (port.isascii() and port.isdigit() and int(port) <= 65_535):
+        fail(f"{text!r} is no HOST:PORT; write 127.0.0.1:9100, or port 0 for a free one", Exit.USAGE)
+    return f"{host or '127.0.0.1'}:{port}"
+
+
+def _run(device: SimulatedPrinter | SimulatedScanner, handle: Handler, control: str | None) -> None:
+    try:
+        asyncio.run(_until_stopped(device, handle, control))
+    except OSError as error:
+        fail(f"this place cannot be used: {error.strerror or error}; choose another port or path")
+
+
+async def _until_stopped(device: SimulatedPrinter | SimulatedScanner, handle: Handler, control: str | None) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+
+    async def handle_or_stop(request: dict[str, Any]) -> dict[str, Any]:
+        if request.get("do") == "stop":
+            loop.call_soon(stop.set)
+            return {}
+        return await handle(request)
+
+    async with device:
+        server, where = None, None
+        if control not in (None, "stdio"):
+            host, _, port = _listen(str(control)).rpartition(":")
+            server, where = await serve_port(handle_or_stop, host, int(port))
+        click.echo(json.dumps({"ready": True, "address": device.address, "control": where}))
+        if control == "stdio":
+            streams = asyncio.create_task(serve_standard_streams(handle_or_stop))
+            streams.add_done_callback(lambda _: stop.set())
+            await stop.wait()
+            streams.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await streams
+        else:
+            await stop.wait()
+        if server is not None:
+            server.close()

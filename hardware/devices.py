@@ -1,0 +1,229 @@
+"""Devices and their owners: what is configured, and the one task that keeps a device open and says how it is."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Literal
+
+import structlog
+
+from hardware.printers.escpos_driver import PrinterDriver, Timing
+from hardware.printers.profiles import profile as profile_named
+from hardware.scanners.framing import Scan, ScannerConfig
+from hardware.scanners.serial_scanner import SerialScanner, utc_now
+from hardware.states import DeviceState, Signal, after
+from hardware.transports import open_transport
+from hardware.transports.transport import Busy, Forbidden, LineLost, NotThere, Transport, TransportError
+
+RECONNECT_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
+refused_wait_seconds = 10.0  # forbidden or busy: a person has to act, so there is no hurry
+
+DeviceKind = Literal["printer", "scanner", "scale", "display"]
+_log = structlog.get_logger("hardware.devices")
+
+
+@dataclass(frozen=True)
+class Device:
+    """One device as it is configured. `profile` counts for printers; `options` are the kind's own."""
+
+    name: str
+    kind: DeviceKind
+    address: str
+    profile: str = "generic-80mm"
+    options: Mapping[str, Any] | None = None
+
+    def scanner_config(self) -> ScannerConfig:
+        """A scanner's suffix, prefix and encoding from the options."""
+        options = self.options or {}
+        return ScannerConfig(**{key: options[key] for key in ("suffix", "prefix", "encoding") if key in options})
+
+
+@dataclass(frozen=True)
+class DeviceStatus:
+    """How a device is, and since when; `detail` says what to do where something is wrong."""
+
+    name: str
+    kind: str
+    address: str
+    state: DeviceState
+    reason: str | None
+    detail: str
+    since: datetime
+
+
+OnChange = Callable[[DeviceStatus], None]
+
+
+class Attendance:
+    """What a device's owner hands to the code that works with the open device."""
+
+    def __init__(self, transport: Transport, report: Callable[[Signal, str | None, str], None]) -> None:
+        self.transport = transport
+        self._report = report
+
+    def ready(self) -> None:
+        """The device is fine."""
+        self._report(Signal.FINE, None, "")
+
+    def attention(self, reason: str, detail: str = "") -> None:
+        """The device stands there and lacks something; reasons are those of the states table."""
+        self._report(Signal.FAULT, reason, detail)
+
+    def report(self, reason: str | None, detail: str = "") -> None:
+        """`ready` without a reason, `attention` with one."""
+        if reason is None:
+            self.ready()
+        else:
+            self.attention(reason, detail)
+
+
+Attend = Callable[[Attendance], Awaitable[None]]
+
+
+class DeviceOwner:
+    """The one owner of a device: opens it, lets `attend` work with it, and opens it again when the line is lost.
+
+    `attend` gets an open transport and comes back, or raises a `TransportError`, when the line is lost. `on_change`
+    hears of every change of state, and must not block. The waits between two tries grow along `waits` and begin
+    anew after each success; `wake` (a plug event) ends one.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        attend: Attend,
+        on_change: OnChange,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        waits: tuple[float, ...] = RECONNECT_SECONDS,
+        refused_wait: float = refused_wait_seconds,
+        make_transport: Callable[[str], Transport] = open_transport,
+    ) -> None:
+        self.device = device
+        self.reconnects = 0
+        self._attend = attend
+        self._on_change = on_change
+        self._clock = clock
+        self._waits = waits
+        self._refused_wait = refused_wait
+        self._transport = make_transport(device.address)
+        self._state = DeviceState.ABSENT
+        self._woken = asyncio.Event()
+        self.status = DeviceStatus(
+            device.name, device.kind, str(device.address), DeviceState.ABSENT, None, "not tried yet", clock()
+        )
+
+    async def run(self) -> None:
+        """Own the device until cancelled; then the device is closed."""
+        failures = 0
+        try:
+            while True:
+                failures = 0 if await self._once() else failures + 1
+                await self._wait(failures)
+        finally:
+            await self._transport.close()
+            self._move(Signal.CLOSED, None, "closed")
+
+    def wake(self) -> None:
+        """Something was plugged in: try at once."""
+        self._woken.set()
+
+    async def _once(self) -> bool:
+        """Open and attend once; whether it could be opened."""
+        self._move(Signal.TRY, None, "")
+        try:
+            await self._transport.open()
+        except TransportError as error:
+            self._move(_signal(error), None, str(error))
+            return False
+        try:
+            self._move(Signal.OPENED, None, "")
+            await self._attend(Attendance(self._transport, self._move))
+            self._move(Signal.LINE_LOST, None, "the line was given up")
+        except TransportError as error:
+            self._move(Signal.LINE_LOST, None, str(error))
+        finally:
+            await self._transport.close()
+        self.reconnects += 1
+        return True
+
+    async def _wait(self, failures: int) -> None:
+        refused = self._state in (DeviceState.FORBIDDEN, DeviceState.BUSY)
+        seconds = self._refused_wait if refused else self._waits[min(failures, len(self._waits) - 1)]
+        self._woken.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+
+    def _move(self, signal: Signal, reason: str | None, detail: str) -> None:
+        self._state = after(self._state, signal)
+        shown = self.status
+        trying_again = self._state is DeviceState.OPENING and shown.detail != "not tried yet"
+        if trying_again or (shown.state, shown.reason, shown.detail) == (self._state, reason, detail):
+            return  # a device that is still absent is no news
+        since = shown.since if shown.state is self._state and shown.reason == reason else self._clock()
+        self.status = replace(shown, state=self._state, reason=reason, detail=detail, since=since)
+        _log.info("device", name=shown.name, state=self._state.value, reason=reason, detail=detail)
+        self._on_change(self.status)
+
+
+def own_scanner(
+    device: Device,
+    on_scan: Callable[[Scan], Awaitable[None] | None],
+    on_change: OnChange,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    waits: tuple[float, ...] = RECONNECT_SECONDS,
+) -> DeviceOwner:
+    """An owner that hands each scan to `on_scan`, one after the other."""
+    config = device.scanner_config()
+
+    async def attend(attendance: Attendance) -> None:
+        scanner = SerialScanner(attendance.transport, config, clock=clock)
+        garbled = 0
+        async for scan in scanner:
+            if scanner.garbled != garbled:
+                garbled = scanner.garbled
+                _log.warning("scanner sent rubbish", name=device.name, times=garbled)
+            result = on_scan(scan)
+            if inspect.isawaitable(result):
+                await result
+
+    return DeviceOwner(device, attend, on_change, clock=clock, waits=waits)
+
+
+def own_printer(
+    device: Device,
+    serve: Callable[[PrinterDriver, Attendance], Awaitable[None]],
+    on_change: OnChange,
+    *,
+    timing: Timing | None = None,
+    clock: Callable[[], datetime] = utc_now,
+    waits: tuple[float, ...] = RECONNECT_SECONDS,
+) -> DeviceOwner:
+    """An owner that lets `serve` print: it comes back, or raises `LineLost`, when the line is lost."""
+    profile = profile_named(device.profile)
+
+    async def attend(attendance: Attendance) -> None:
+        await serve(PrinterDriver(attendance.transport, profile, timing=timing), attendance)
+
+    return DeviceOwner(device, attend, on_change, clock=clock, waits=waits)
+
+
+def _signal(error: TransportError) -> Signal:
+    match error:
+        case Forbidden():
+            return Signal.NOT_ALLOWED
+        case Busy():
+            return Signal.HELD
+        case LineLost():
+            return Signal.LINE_LOST
+        case NotThere():
+            return Signal.NOT_THERE
+        case _:
+            return Signal.NOT_THERE
