@@ -1,0 +1,352 @@
+"""The order of lines, against a model that keeps every line; numbers cite central/uplink/ordering.py."""
+
+from hashlib import sha256
+from itertools import pairwise
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from central.uplink.ordering import (
+    Kept,
+    Placement,
+    Span,
+    StoredLine,
+    TooFarAhead,
+    continued,
+    extends_chain,
+    is_missing,
+    place,
+    turn_after_loss,
+    unknown_hash,
+)
+from central.uplink.ranges import Ranges, runs, union
+from protocol.uplink import ahead_max
+
+GENESIS = sha256(b"genesis").hexdigest()
+
+
+class Writer:
+    """A disk that writes a chain, alone or as a clone that goes on from another's line."""
+
+    def __init__(self, name: str, lines: int, *, clone_of: "Writer | None" = None, after: int = 0) -> None:
+        self.hashes = {0: GENESIS}
+        for sequence in range(1, lines + 1):
+            if clone_of is not None and sequence <= after:
+                self.hashes[sequence] = clone_of.hashes[sequence]
+            else:
+                self.hashes[sequence] = sha256(f"{name} {sequence} {self.hashes[sequence - 1]}".encode()).hexdigest()
+
+    def body(self, first: int, last: int) -> Span:
+        return Span(first, self.hashes[first - 1], [self.hashes[s] for s in range(first, last + 1)])
+
+
+class Epoch:
+    """Central's side of one epoch, in memory: keeps what the placements say, and checks them as it goes."""
+
+    def __init__(self) -> None:
+        self.lines: dict[int, StoredLine] = {}
+        self.applied: list[int] = []
+        self.applied_through = 0
+        self.queued: Ranges = ()
+        self.lost: Ranges = ()
+        self.branches: list[dict[int, StoredLine]] = []
+
+    def kept(self, span: Span) -> Kept:
+        near = {s: line for s, line in self.lines.items() if span.first - 1 <= s <= span.last + 1}
+        held = runs([s for s, line in self.lines.items() if line.held])
+        for start, end in held:
+            if end >= span.first - 1 and start <= span.last + 1:
+                near |= {s: self.lines[s] for s in range(start - 1, end + 2) if s in self.lines}
+        through = self.lines.get(self.applied_through)
+        return Kept(
+            applied_through=self.applied_through,
+            applied_hash=GENESIS if self.applied_through == 0 else through.hash if through else unknown_hash,
+            queued=self.queued,
+            lost=tuple(part for part in self.lost if part[1] > self.applied_through),
+            lines=near,
+            branch_hashes=frozenset(
+                branch[s].hash for branch in self.branches for s in (span.first - 1, span.first) if s in branch
+            ),
+        )
+
+    def deliver(self, span: Span) -> Placement | TooFarAhead:
+        kept = self.kept(span)
+        placement = continued(kept, span) if extends_chain(kept, span) else place(kept, span)
+        if extends_chain(kept, span):
+            assert place(kept, span) == placement
+        if isinstance(placement, Placement):
+            self._keep(span, placement)
+        return placement
+
+    def _keep(self, span: Span, placement: Placement) -> None:
+        before = dict(self.lines)
+        for start, end in placement.store:
+            for sequence in range(start, end + 1):
+                assert sequence not in self.lines
+                held = sequence <= self.applied_through
+                self.lines[sequence] = StoredLine(span.hash_at(sequence), span.prev_at(sequence), held)
+        branch: dict[int, StoredLine] = {}
+        if placement.fork_at is not None:
+            branch |= {s: StoredLine(span.hash_at(s), span.prev_at(s)) for s in range(placement.fork_at, span.last + 1)}
+        for start, end in placement.unheld:
+            branch |= {s: self.lines.pop(s) for s in range(start, end + 1)}
+        if branch:
+            self.branches.append(branch)
+        if placement.unqueued_from is not None:
+            gone = [s for s in self.lines if s >= placement.unqueued_from]
+            self.branches.append({s: self.lines.pop(s) for s in gone})
+        for start, end in placement.apply:
+            for sequence in range(start, end + 1):
+                assert sequence not in self.applied
+                line = self.lines[sequence]
+                earlier = self.lines.get(sequence - 1)
+                assert earlier is None or line.prev == earlier.hash
+                assert earlier is not None or sequence == 1 or self.was_lost(sequence - 1)
+                self.applied.append(sequence)
+                self.lines[sequence] = StoredLine(line.hash, line.prev)
+        for sequence in self.applied:
+            assert sequence not in before or self.lines[sequence].hash == before[sequence].hash
+        self.applied_through, self.queued = placement.applied_through, placement.queued
+        assert self.queued == runs(s for s in self.lines if s > self.applied_through)
+
+    def was_lost(self, sequence: int) -> bool:
+        return any(start <= sequence <= end for start, end in self.lost)
+
+    def lose(self, first: int, last: int) -> None:
+        span = Span(first, GENESIS, [])
+        assert is_missing(self.kept(span), first, last)
+        self.lost = union(self.lost, ((first, last),))
+        apply, self.applied_through = turn_after_loss(self.kept(span))
+        self.applied += [s for start, end in apply for s in range(start, end + 1)]
+        self.queued = tuple(part for part in self.queued if part[0] > self.applied_through)
+
+
+@st.composite
+def deliveries(draw: st.DrawFn) -> tuple[int, list[tuple[int, int]]]:
+    """A journal's length, and bodies of it in any order with repeats and overlaps that together bring every line."""
+    lines = draw(st.integers(1, 24))
+    bodies = draw(
+        st.lists(
+            st.tuples(st.integers(1, lines), st.integers(0, 7)).map(lambda b: (b[0], min(b[0] + b[1], lines))),
+            max_size=14,
+        )
+    )
+    cuts = sorted({0, lines, *draw(st.sets(st.integers(1, lines), max_size=5))})
+    whole = [(a + 1, b) for a, b in pairwise(cuts)]
+    return lines, draw(st.permutations([*bodies, *whole]))
+
+
+@settings(max_examples=500)
+@given(deliveries())
+def test_one_journal_ends_in_one_state_however_it_is_cut_repeated_and_shuffled(
+    case: tuple[int, list[tuple[int, int]]],
+) -> None:
+    lines, bodies = case
+    writer, epoch = Writer("a", lines), Epoch()
+    delivered: set[int] = set()
+    for first, last in bodies:
+        placement = epoch.deliver(writer.body(first, last))
+        new = set(range(first, last + 1)) - delivered
+        delivered |= new
+        assert isinstance(placement, Placement)
+        assert not placement.forked
+        assert placement.duplicates == last - first + 1 - len(new)
+        through = next(s for s in range(lines + 1) if s + 1 not in delivered)
+        assert (epoch.applied_through, epoch.queued) == (through, runs(s for s in delivered if s > through))
+
+    assert epoch.applied == list(range(1, lines + 1))
+
+
+@st.composite
+def cloned_deliveries(draw: st.DrawFn) -> tuple[int, int, int, list[tuple[str, int, int]]]:
+    after = draw(st.integers(0, 8))
+    mine, theirs = after + draw(st.integers(1, 8)), after + draw(st.integers(1, 8))
+    bodies = []
+    for name, lines in (("mine", mine), ("theirs", theirs)):
+        cuts = sorted({0, lines, *draw(st.sets(st.integers(1, lines), max_size=4))})
+        bodies += [(name, a + 1, b) for a, b in pairwise(cuts)]
+        bodies += [(name, a + 1, b) for a, b in draw(st.lists(st.sampled_from(list(pairwise(cuts))), max_size=2))]
+    return after, mine, theirs, draw(st.permutations(bodies))
+
+
+@settings(max_examples=500)
+@given(cloned_deliveries())
+def test_a_clone_in_any_order_loses_no_line_and_applies_none_twice(
+    case: tuple[int, int, int, list[tuple[str, int, int]]],
+) -> None:
+    after, mine, theirs, bodies = case
+    original = Writer("a", mine)
+    writers = {"mine": original, "theirs": Writer("b", theirs, clone_of=original, after=after)}
+    epoch = Epoch()
+    for name, first, last in bodies:
+        epoch.deliver(writers[name].body(first, last))
+
+    kept = {line.hash for line in epoch.lines.values()}
+    kept |= {line.hash for branch in epoch.branches for line in branch.values()}
+    sent = {
+        writer.hashes[s] for name, first, last in bodies for writer in (writers[name],) for s in range(first, last + 1)
+    }
+    assert kept == sent
+    assert epoch.branches
+    assert sorted(epoch.applied) == epoch.applied == list(range(1, epoch.applied_through + 1))
+
+
+def test_a_line_with_other_bytes_begins_a_fork_and_what_fits_before_it_stays() -> None:
+    """(2)"""
+    original = Writer("a", 9)
+    epoch = Epoch()
+    epoch.deliver(original.body(1, 5))
+
+    placement = epoch.deliver(Writer("b", 9, clone_of=original, after=7).body(4, 9))
+    assert isinstance(placement, Placement)
+    assert (placement.fork_at, epoch.applied_through) == (None, 9)
+
+    placement = epoch.deliver(original.body(4, 9))
+    assert isinstance(placement, Placement)
+    assert (placement.fork_at, placement.duplicates, epoch.applied_through) == (8, 4, 9)
+
+
+def test_a_prev_that_does_not_fit_begins_a_fork() -> None:
+    """(2)"""
+    original = Writer("a", 9)
+    epoch = Epoch()
+    epoch.deliver(original.body(1, 5))
+
+    placement = epoch.deliver(Writer("b", 9, clone_of=original, after=3).body(6, 9))
+
+    assert isinstance(placement, Placement)
+    assert (placement.fork_at, placement.store, epoch.applied_through) == (6, (), 5)
+
+
+def test_a_first_line_that_names_another_writer_begins_a_fork() -> None:
+    """(2)"""
+    placement = Epoch().deliver(Span(1, "f" * 64, ["e" * 64]))
+
+    assert isinstance(placement, Placement)
+    assert placement.fork_at == 1
+
+
+def test_a_misfit_that_shows_when_a_gap_closes_makes_the_queue_a_branch() -> None:
+    """(4)"""
+    original = Writer("a", 9)
+    epoch = Epoch()
+    epoch.deliver(original.body(1, 2))
+    clone = Writer("b", 9, clone_of=original, after=2)
+    epoch.deliver(clone.body(5, 6))
+    epoch.deliver(clone.body(8, 9))
+
+    placement = epoch.deliver(original.body(3, 4))
+
+    assert isinstance(placement, Placement)
+    assert (placement.fork_at, placement.unqueued_from, placement.forked) == (None, 5, True)
+    assert (epoch.applied_through, epoch.queued) == (4, ())
+    assert sorted(epoch.branches[0]) == [5, 6, 8, 9]
+
+
+def test_lines_that_go_on_from_a_branch_stay_with_it_where_the_chain_is_shorter() -> None:
+    """(2)"""
+    original = Writer("a", 9)
+    clone = Writer("b", 9, clone_of=original, after=2)
+    epoch = Epoch()
+    epoch.deliver(original.body(1, 3))
+    epoch.deliver(clone.body(3, 5))
+
+    placement = epoch.deliver(clone.body(6, 7))
+
+    assert isinstance(placement, Placement)
+    assert (placement.fork_at, placement.store) == (6, ())
+
+
+def test_a_body_may_start_as_far_ahead_as_the_bound_and_no_further() -> None:
+    """(6)"""
+    epoch = Epoch()
+
+    assert isinstance(epoch.deliver(Span(ahead_max, "a" * 64, ["b" * 64])), Placement)
+    assert epoch.deliver(Span(ahead_max + 1, "b" * 64, ["c" * 64])) == TooFarAhead(((1, ahead_max - 1),))
+
+
+def test_what_is_declared_lost_lets_the_queue_behind_it_apply() -> None:
+    """(3)"""
+    writer, epoch = Writer("a", 9), Epoch()
+    epoch.deliver(writer.body(1, 2))
+    epoch.deliver(writer.body(6, 9))
+    epoch.lose(3, 4)
+    assert (epoch.applied_through, epoch.queued) == (4, ((6, 9),))
+    epoch.lose(5, 5)
+
+    assert (epoch.applied_through, epoch.queued) == (9, ())
+    assert epoch.applied == [1, 2, 6, 7, 8, 9]
+
+
+def test_lost_lines_that_turn_up_are_held_until_they_reach_the_next_stored_line() -> None:
+    """(5)"""
+    writer, epoch = Writer("a", 9), Epoch()
+    epoch.deliver(writer.body(1, 2))
+    epoch.deliver(writer.body(7, 9))
+    epoch.lose(3, 6)
+    epoch.deliver(writer.body(3, 4))
+    assert epoch.applied == [1, 2, 7, 8, 9]
+
+    placement = epoch.deliver(writer.body(5, 6))
+
+    assert isinstance(placement, Placement)
+    assert (placement.late, epoch.applied) == (((3, 6),), [1, 2, 7, 8, 9, 3, 4, 5, 6])
+
+
+def test_the_end_of_a_lost_run_applies_before_its_beginning_turns_up() -> None:
+    """(5)"""
+    writer, epoch = Writer("a", 9), Epoch()
+    epoch.deliver(writer.body(1, 2))
+    epoch.deliver(writer.body(7, 9))
+    epoch.lose(3, 6)
+    epoch.deliver(writer.body(5, 6))
+    epoch.deliver(writer.body(3, 4))
+
+    assert epoch.applied == [1, 2, 7, 8, 9, 5, 6, 3, 4]
+
+
+def test_lost_lines_that_do_not_reach_what_is_stored_are_a_fork_with_all_that_was_held() -> None:
+    """(5)"""
+    original = Writer("a", 9)
+    clone = Writer("b", 9, clone_of=original, after=2)
+    epoch = Epoch()
+    epoch.deliver(original.body(1, 2))
+    epoch.deliver(original.body(7, 9))
+    epoch.lose(3, 6)
+    epoch.deliver(clone.body(3, 4))
+
+    placement = epoch.deliver(clone.body(5, 6))
+
+    assert isinstance(placement, Placement)
+    assert (placement.fork_at, placement.unheld, placement.store) == (5, ((3, 4),), ())
+    assert sorted(epoch.branches[0]) == [3, 4, 5, 6]
+
+
+@settings(max_examples=300)
+@given(deliveries(), st.lists(st.booleans(), min_size=20, max_size=20))
+def test_lines_lost_and_found_are_each_applied_once(
+    case: tuple[int, list[tuple[int, int]]], losses: list[bool]
+) -> None:
+    """(5)"""
+    lines, bodies = case
+    writer, epoch = Writer("a", lines), Epoch()
+    for (first, last), loses in zip(bodies, losses, strict=False):
+        placement = epoch.deliver(writer.body(first, last))
+        assert isinstance(placement, Placement)
+        assert not placement.forked
+        if loses and epoch.queued:
+            open_to_loss = range(epoch.applied_through + 1, epoch.queued[-1][1])
+            missing = [s for s in open_to_loss if s not in epoch.lines and not epoch.was_lost(s)]
+            if missing:
+                epoch.lose(missing[0], missing[0])
+
+    assert sorted(epoch.applied) == list(range(1, lines + 1))
+
+
+def test_only_what_is_missing_can_be_declared_lost() -> None:
+    kept = Kept(applied_through=2, applied_hash="a", queued=((5, 6), (9, 9)), lost=((7, 7),))
+
+    assert is_missing(kept, 3, 4)
+    assert is_missing(kept, 8, 8)
+    for start, end in ((2, 3), (3, 5), (7, 8), (6, 6), (9, 9), (10, 10), (4, 3)):
+        assert not is_missing(kept, start, end)
