@@ -43,6 +43,7 @@ class TenantSession:
     def __init__(self, connection: AsyncConnection, driver: Any, caller: Caller) -> None:
         self._connection = connection
         self._after_commit: list[Callable[[], Awaitable[None]]] = []
+        self._topics: dict[str, None] = {}
         self._savepoints = 0
         self.driver = driver
         """asyncpg's own connection in the same transaction, for SQL that stands as SQL. Savepoints: `savepoint()`."""
@@ -77,7 +78,13 @@ class TenantSession:
         """Call it once the transaction is committed, in the order given; never after a rollback."""
         self._after_commit.append(callback)
 
-    async def committed(self) -> None:
+    def wake(self, topic: str) -> None:
+        """Wake whoever waits for the topic (`central.wakeups`) once the transaction is committed."""
+        self._topics[topic] = None
+
+    async def committed(self, notify: Callable[[str], None]) -> None:
+        for topic in self._topics:
+            notify(topic)
         for callback in self._after_commit:
             await callback()
 
@@ -108,7 +115,7 @@ async def tenant_session(database: Database, caller: Caller, *, reports: bool = 
         except BaseException:
             await _roll_back(connection, driver)
             raise
-    await session.committed()
+    await session.committed(database.notify)
 
 
 async def _roll_back(connection: AsyncConnection, driver: Any) -> None:

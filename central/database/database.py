@@ -5,7 +5,7 @@ Connections are asyncpg's, pooled by SQLAlchemy and in autocommit: whoever takes
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -31,6 +31,8 @@ class Database:
         self, address: str, *, connections: int = connections_max, reports_connections: int = reports_connections_max
     ) -> None:
         self.address = address
+        self.notify: Callable[[str], None] = _nobody_listens
+        """Where sessions tell their topics after a commit: `Wakeups.notify`, where somebody waits for them."""
         self.engine = self._pool(connections, {"lock_timeout": str(lock_wait_ms_max)})
         self.reports = self._pool(reports_connections, {"statement_timeout": str(report_ms_max)})
 
@@ -80,6 +82,10 @@ class Database:
     async def close(self) -> None:
         """Close every connection that is idle; those in use close when they come back."""
         await asyncio.gather(self.engine.dispose(), self.reports.dispose())
+
+
+def _nobody_listens(topic: str) -> None:
+    """Before wake-ups are set up, and in commands that serve nobody; whoever waits looks again by time."""
 
 
 def _reason(error: BaseException) -> str:
