@@ -1,0 +1,181 @@
+"""Entities as central sends them down (contract, sections 2, 5, 12), read leniently: unknown fields are passed over."""
+
+from datetime import date, datetime, time
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from protocol.events import Line, PriceMode, Sale, TaxRounding, Tender
+from protocol.list_prices import ListPrice, PriceRow, ScannedBarcode, list_price
+from protocol.multibuy import Multibuy
+from protocol.pricing import PriceRule, RuleKind
+from protocol.refund import GivenBack
+from protocol.tax import Tax, TaxGroup, components_at
+
+
+class ProductBarcode(Struct, frozen=True):
+    barcode: str
+    quantity_milli: int = 1000
+    price_minor: int | None = None
+
+
+class ReplicaPrice(Struct, frozen=True):
+    """A price by place and date, as a product's `prices` bear it."""
+
+    price_id: str
+    price_minor: int
+    barcode: str | None = None
+    location_ids: tuple[str, ...] | None = None
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+
+class ReplicaProduct(Struct, frozen=True):
+    """A product with its barcodes and this location's prices."""
+
+    product_id: UUID
+    sku: str
+    name: str
+    price_minor: int
+    unit: str = "C62"
+    price_quantity_milli: int = 1000
+    open_price: bool = False
+    age_min: int | None = None
+    tax_group_id: str | None = None
+    category: str | None = None
+    barcodes: tuple[ProductBarcode, ...] = ()
+    prices: tuple[ReplicaPrice, ...] = ()
+
+    def list_price(self, barcode: ProductBarcode | None, location_id: str, day: date) -> ListPrice:
+        """What it costs without a rule, by that barcode of it (None: by its sku), here on that day."""
+        scanned = ScannedBarcode(barcode.barcode, barcode.quantity_milli, barcode.price_minor) if barcode else None
+        rows = [
+            PriceRow(row.price_id, row.price_minor, row.barcode, row.location_ids, row.valid_from, row.valid_to)
+            for row in self.prices
+        ]
+        own = ListPrice(self.price_minor, self.price_quantity_milli)
+        return list_price(own, rows, scanned, location_id, day)
+
+
+class ReplicaRule(Struct, frozen=True):
+    """A price rule; `value` is a number or a multibuy's fields."""
+
+    price_rule_id: str
+    kind: RuleKind
+    value: int | Multibuy
+    product_ids: tuple[str, ...] | None = None
+    category: str | None = None
+    location_ids: tuple[str, ...] | None = None
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    days_of_week: tuple[int, ...] | None = None
+    time_from: time | None = None
+    time_to: time | None = None
+    min_quantity_milli: int = 0
+    priority: int = 0
+
+    def rule(self) -> PriceRule:
+        return PriceRule(**{name: getattr(self, name) for name in self.__struct_fields__})
+
+
+class PinHash(Struct, frozen=True):
+    """How a PIN is checked: argon2id with these parameters, then HMAC-SHA-256 with the terminal's PIN key."""
+
+    salt: str
+    hmac: str
+    memory_kib: int = 19 * 1024
+    time_cost: int = 2
+    parallelism: int = 1
+    hash_bytes: int = 32
+    version: int = 19
+
+
+class ReplicaCashier(Struct, frozen=True):
+    cashier_id: UUID
+    number: str
+    name: str
+    role: Literal["cashier", "supervisor"]
+    pin: PinHash | None = None
+
+
+class ReplicaRefundable(Struct, frozen=True):
+    """What central says a line has left."""
+
+    line: int
+    refundable_quantity_milli: int
+    refundable_amount_minor: int
+    refundable_discount_minor: int = 0
+    refundable_taxes: tuple[dict[str, Any], ...] = ()
+
+    def left(self) -> GivenBack:
+        taxes: dict[tuple[str, int], int] = {}
+        for row in self.refundable_taxes:
+            key = (str(row["code"]), int(row["rate_ppm"]))
+            taxes[key] = taxes.get(key, 0) + int(row["amount_minor"])
+        return GivenBack(
+            self.refundable_quantity_milli, self.refundable_amount_minor, self.refundable_discount_minor, taxes
+        )
+
+
+class ReplicaRefund(Struct, frozen=True):
+    refund_id: UUID
+    receipt_number: str | None = None
+    voided: bool = False
+
+
+class ShortSale(Struct, frozen=True, kw_only=True):
+    """A sale's payload cut to what a refund needs."""
+
+    sale_id: UUID
+    receipt_number: str
+    shift_id: UUID | None = None
+    currency: str
+    price_mode: PriceMode
+    tax_rounding: TaxRounding = "receipt"
+    lines: tuple[Line, ...]
+    tenders: tuple[Tender, ...] = ()
+    gross_minor: int = 0
+    net_minor: int = 0
+    tax_minor: int = 0
+
+    def sale(self) -> Sale:
+        return Sale(
+            sale_id=self.sale_id,
+            receipt_number=self.receipt_number,
+            shift_id=self.shift_id,
+            currency=self.currency,
+            price_mode=self.price_mode,
+            tax_rounding=self.tax_rounding,
+            lines=self.lines,
+            taxes=(),
+            net_minor=self.net_minor,
+            tax_minor=self.tax_minor,
+            gross_minor=self.gross_minor,
+            tenders=self.tenders,
+        )
+
+
+class ReplicaReceipt(Struct, frozen=True, kw_only=True):
+    """The element of `GET /v1/receipts/…`, its payload still unread."""
+
+    kind: Literal["SALE", "REFUND"]
+    business_date: date
+    payload: msgspec.Raw
+    refunds: tuple[ReplicaRefund, ...] = ()
+    void: dict[str, Any] | None = None
+    lines: tuple[ReplicaRefundable, ...] = ()
+
+
+_short_sales: msgspec.json.Decoder[ShortSale] = msgspec.json.Decoder(ShortSale)
+
+
+def short_sale(receipt: ReplicaReceipt) -> Sale:
+    """The sale of a replica's receipt. Raises `msgspec.DecodeError`."""
+    return _short_sales.decode(receipt.payload).sale()
+
+
+def taxes_of(group: TaxGroup | None, location_id: str, day: date) -> tuple[Tax, ...]:
+    """The taxes that a product bears here on that day; none without a group."""
+    return () if group is None else components_at(group, location_id, day)
