@@ -42,7 +42,7 @@ class TenantSession:
 
     def __init__(self, connection: AsyncConnection, driver: Any, caller: Caller) -> None:
         self._connection = connection
-        self._after_commit: list[Callable[[], Awaitable[None]]] = []
+        self._after_commit: list[Callable[[], Awaitable[None] | None]] = []
         self._topics: dict[str, None] = {}
         self._savepoints = 0
         self.driver = driver
@@ -74,7 +74,7 @@ class TenantSession:
             raise
         await self.driver.execute(f"release savepoint {name}")
 
-    def after_commit(self, callback: Callable[[], Awaitable[None]]) -> None:
+    def after_commit(self, callback: Callable[[], Awaitable[None] | None]) -> None:
         """Call it once the transaction is committed, in the order given; never after a rollback."""
         self._after_commit.append(callback)
 
@@ -86,7 +86,9 @@ class TenantSession:
         for topic in self._topics:
             notify(topic)
         for callback in self._after_commit:
-            await callback()
+            waiting = callback()
+            if waiting is not None:
+                await waiting
 
 
 @asynccontextmanager

@@ -130,6 +130,7 @@ def upgrade() -> None:
 
         create table till.deployment_state (
             one boolean not null default true check (one),
+            deployment_id uuid not null default gen_random_uuid(),
             incarnation uuid not null default gen_random_uuid(),
             primary key (one)
         );

@@ -1,0 +1,79 @@
+"""Puts central together: every domain's routes, who authenticates what, and the server that listens."""
+
+import ssl
+from typing import Final
+
+from aiohttp import web
+
+from central.cache import Cache, MemoryCache, RedisCache
+from central.config import Config
+from central.database import Database
+from central.database.deployment import read_deployment
+from central.http import Route, Services
+from central.http import health as http_health
+from central.http.authentication import by_prefix, nobody
+from central.http.frame import guard, handle
+from central.http.openapi import openapi_route
+from central.identity import api_key_routes
+from central.identity.api_keys import authenticate_key
+from central.identity.api_keys import prefix as api_key_prefix
+from central.tenancy import routes as tenancy_routes
+from central.wakeups import PostgresWakeups, RedisWakeups, Wakeups
+
+shutdown_seconds_max: Final = 10.0
+keepalive_seconds: Final = 75.0
+
+ROUTES: Final[list[Route]] = [
+    *http_health.ROUTES,
+    *tenancy_routes.ROUTES,
+    *api_key_routes.ROUTES,
+]
+
+
+async def open_services(
+    database: Database, config: Config | None = None, *, wakeups: Wakeups | None = None, cache: Cache | None = None
+) -> Services:
+    """Everything a process needs, on a database that was migrated. Raises `DatabaseUnavailableError`."""
+    config = config or Config()
+    deployment = await read_deployment(database)
+    if wakeups is None:
+        wakeups = RedisWakeups(config.redis_url) if config.redis_url else PostgresWakeups(database)
+    if cache is None:
+        cache = RedisCache(config.redis_url, deployment.keys["cache"]) if config.redis_url else MemoryCache()
+    database.notify = wakeups.notify
+    await wakeups.start()
+    return Services(
+        database=database,
+        cache=cache,
+        wakeups=wakeups,
+        deployment=deployment,
+        authenticate=by_prefix({api_key_prefix: authenticate_key}, nobody),
+        config=config,
+    )
+
+
+def build(services: Services) -> web.Application:
+    """The application with all routes."""
+    app = web.Application(middlewares=[guard()])
+    for route in [*ROUTES, openapi_route(ROUTES)]:
+        app.router.add_route(route.method, route.path.replace(":int}", "}"), handle(route, services))
+    return app
+
+
+async def listen(
+    services: Services, host: str, port: int, *, tls: ssl.SSLContext | None = None, reuse_port: bool = False
+) -> tuple[web.AppRunner, int]:
+    """Serve until the runner is cleaned up; the runner and the port that it got. Raises `OSError`."""
+    runner = web.AppRunner(
+        build(services),
+        access_log=None,
+        auto_decompress=False,
+        handle_signals=False,
+        keepalive_timeout=keepalive_seconds,
+        shutdown_timeout=shutdown_seconds_max,
+    )
+    await runner.setup()
+    site = web.TCPSite(runner, host, port, ssl_context=tls, reuse_port=reuse_port or None)
+    await site.start()
+    bound: int = runner.addresses[0][1]
+    return runner, bound

@@ -1,0 +1,189 @@
+"""The frame around every handler: authenticate, check the role, read, decode, open the transaction, answer.
+
+The order of checks is the contract's: 401, 403, then the path (404), the query, the body (415, 413, 422).
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from central.database import DatabaseUnavailableError
+from central.http import idempotency
+from central.http.authentication import bearer
+from central.http.bodies import check_json_headers, decode, decode_query, read_body
+from central.http.problems import (
+    BadRequest,
+    DatabaseUnavailable,
+    Forbidden,
+    Internal,
+    MethodNotAllowed,
+    NotFound,
+    Overloaded,
+    Problem,
+    TooLarge,
+    Unauthenticated,
+)
+from central.http.request import Request
+from central.http.routes import PUBLIC, Route
+from central.http.services import Services
+from central.tenant_session import Caller, tenant_session
+
+requests_max: Final = 2_000
+"""At once in one process, long polls among them; past it 503 before any work is taken."""
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+log = structlog.get_logger("central.http")
+_part: Final = re.compile(r"\{([a-z_]+)(:int)?\}")
+_uuid: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
+_integer: Final = re.compile(r"[0-9]{1,9}\Z")
+_safe_headers: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    "Server": "tillstream",
+}
+
+
+def handle(route: Route, services: Services) -> Handler:
+    """The aiohttp handler of a route."""
+    parts = _part.findall(route.path)
+
+    async def handler(http: web.Request) -> web.StreamResponse:
+        caller = None
+        if route.roles is not PUBLIC:
+            caller = await authenticate(http, route, services)
+        request = Request(http, route, services, caller, _read_path(http, parts))
+        if route.query is not None:
+            request.query = decode_query(http.query_string, route.query)
+        if route.session:
+            return await _in_session(request)
+        arguments = []
+        if route.request is not None:
+            arguments.append(decode(await _body(request), route.request))
+        answer = await route.handler(request, *arguments)
+        return answer if route.raw else _response(request, answer, 0.0)
+
+    return handler
+
+
+async def authenticate(http: web.Request, route: Route, services: Services) -> Caller:
+    """Raises `Unauthenticated`, `Forbidden`, and whatever the issuing domain says."""
+    caller = await services.authenticate(services, bearer(http))
+    if caller.role not in route.roles:
+        raise Forbidden
+    return caller
+
+
+async def _in_session(request: Request) -> web.StreamResponse:
+    route, services = request.route, request.services
+    body = await _body(request) if route.request is not None else b""
+    decoded = [decode(body, route.request)] if route.request is not None else []
+    key = idempotency.read_key(request.http) if route.create else None
+    if key is None:
+        async with tenant_session(services.database, request.caller, reports=route.reports) as session:
+            answer = await route.handler(request, session, *decoded)
+        return answer if route.raw else _response(request, answer, session.database_seconds)
+    running = services.of(idempotency.Running)
+    with running.claim(request.tenant_id, idempotency.caller_name(request), route.name, key):
+        async with tenant_session(services.database, request.caller) as session:
+            kept = await idempotency.claim(request, session, key, body)
+            if kept is None:
+                answer = await route.handler(request, session, *decoded)
+                await idempotency.remember(request, session, key, route.status, answer)
+        if kept is None:
+            return _response(request, answer, session.database_seconds)
+        request.headers[idempotency.replayed_header] = "true"
+        status, text = kept
+        return _encoded(request, status, text, session.database_seconds)
+
+
+async def _body(request: Request) -> bytes:
+    route = request.route
+    check_json_headers(request.http, route.request_media_types)
+    return await read_body(request.http, route.body_bytes_max)
+
+
+def _read_path(http: web.Request, parts: list[tuple[str, str]]) -> dict[str, Any]:
+    path: dict[str, Any] = {}
+    for name, integer in parts:
+        value = http.match_info[name]
+        if integer:
+            if not _integer.match(value):
+                raise NotFound
+            path[name] = int(value)
+        elif name.endswith("_id"):
+            if not _uuid.match(value):
+                raise NotFound
+            path[name] = UUID(value)
+        elif "\0" in value:
+            raise NotFound
+        else:
+            path[name] = value
+    return path
+
+
+def _response(request: Request, answer: Any, database_seconds: float) -> web.Response:
+    if answer is None:
+        return _encoded(request, 204 if request.route.status == 200 else request.route.status, b"", database_seconds)
+    return _encoded(request, request.route.status, msgspec.json.encode(answer), database_seconds)
+
+
+def _encoded(request: Request, status: int, text: bytes, database_seconds: float) -> web.Response:
+    headers = request.headers
+    if request.route.roles is not PUBLIC:
+        headers["Server-Timing"] = f"db;dur={database_seconds * 1000:.2f}, cache;dur={request.cache_seconds * 1000:.2f}"
+    return web.Response(
+        body=text or None, status=status, content_type="application/json" if text else None, headers=headers
+    )
+
+
+def guard() -> Any:
+    """The one middleware: errors become problems, every answer bears the safe headers, and there is a bound."""
+    running = 0
+
+    @web.middleware
+    async def answer(http: web.Request, handler: Handler) -> web.StreamResponse:
+        nonlocal running
+        if running >= requests_max:
+            return _safe(Overloaded().response())
+        running += 1
+        try:
+            return _safe(await handler(http))
+        except Problem as problem:
+            return _safe(problem.response())
+        except DatabaseUnavailableError:
+            return _safe(DatabaseUnavailable().response())
+        except web.HTTPException as error:
+            return _safe(_of_aiohttp(error).response())
+        except Exception:
+            log.exception("unexpected", method=http.method, path=http.path)
+            return _safe(Internal().response())
+        finally:
+            running -= 1
+
+    return answer
+
+
+def _safe(response: web.StreamResponse) -> web.StreamResponse:
+    if not response.prepared:
+        for name, value in _safe_headers.items():
+            response.headers.setdefault(name, value)
+    return response
+
+
+def _of_aiohttp(error: web.HTTPException) -> Problem:
+    """aiohttp's own refusals, in the contract's words."""
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        return MethodNotAllowed(headers={"Allow": ", ".join(sorted(error.allowed_methods))})
+    if isinstance(error, web.HTTPRequestEntityTooLarge):
+        return TooLarge()
+    if error.status == 401:
+        return Unauthenticated()
+    if error.status in (400, 417):
+        return BadRequest()
+    return NotFound()

@@ -1,0 +1,1 @@
+"""Tenants: who they are, their settings and their locations' overrides, the numbers they give, what was changed."""

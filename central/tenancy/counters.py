@@ -1,0 +1,31 @@
+"""The numbers that a tenant gives: revisions of what goes down to terminals, and numbers of ledger entries.
+
+They come from the tenant's one counter row, which stays locked until the transaction ends: a later number cannot
+commit first. So take them as late in a transaction as can be.
+"""
+
+from msgspec import Struct
+from sqlalchemy import update
+
+from central.tenancy.schema import tenant_counters
+from central.tenant_session import TenantSession
+
+
+class Taken(Struct, frozen=True):
+    """The first of the numbers taken; those behind it follow without a gap."""
+
+    first_entry: int
+    first_revision: int
+
+
+async def take(session: TenantSession, *, entries: int = 0, revisions: int = 0) -> Taken:
+    """Take so many numbers of each kind, in one statement that locks the tenant's row until the transaction ends."""
+    counters = tenant_counters
+    statement = (
+        update(counters)
+        .where(counters.c.tenant_id == session.tenant_id)
+        .values(entry_number=counters.c.entry_number + entries, revision=counters.c.revision + revisions)
+        .returning(counters.c.entry_number, counters.c.revision)
+    )
+    row = (await session.execute(statement)).one()
+    return Taken(first_entry=row.entry_number - entries + 1, first_revision=row.revision - revisions + 1)

@@ -1,0 +1,190 @@
+"""Tells who waits that there is something new: in process, by LISTEN/NOTIFY, or by Redis.
+
+A topic is a word and an id (`changes:<tenant_id>`), never data. A wake-up that is lost makes things slower, never
+wrong: whoever waits looks again by time. What is told often is told once: topics gather while one message is under way.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from sqlalchemy import text
+
+from central.database import Database, DatabaseUnavailableError
+
+channel: Final = "till_wakeups"
+gather_seconds: Final = 0.01
+retry_seconds: Final = 1.0
+topics_waiting_max: Final = 10_000
+
+
+class Signal:
+    """One who waits for a topic. A wake-up between two waits is not lost."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def wake(self) -> None:
+        self._event.set()
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait for a wake-up, `seconds` at most; whether there was one."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._event.wait()
+        except TimeoutError:
+            return False
+        self._event.clear()
+        return True
+
+
+class Wakeups:
+    """Wake-ups inside one process; the base of those that reach further."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, set[Signal]] = {}
+
+    async def start(self) -> None:
+        """Begin to hear what other processes tell."""
+
+    async def close(self) -> None:
+        """Hear no more."""
+
+    def notify(self, topic: str) -> None:
+        """Wake everybody who waits for the topic; call it after the commit."""
+        self._wake(topic)
+
+    @asynccontextmanager
+    async def listen(self, topic: str) -> AsyncIterator[Signal]:
+        """Wait for a topic: begin to listen first, look second, wait third."""
+        signal = Signal()
+        self._waiting.setdefault(topic, set()).add(signal)
+        try:
+            yield signal
+        finally:
+            waiting = self._waiting[topic]
+            waiting.discard(signal)
+            if not waiting:
+                del self._waiting[topic]
+
+    def _wake(self, topic: str) -> None:
+        for signal in self._waiting.get(topic, ()):
+            signal.wake()
+
+    def _wake_all(self) -> None:
+        """After a broken connection: something may have been missed."""
+        for topic in self._waiting:
+            self._wake(topic)
+
+
+class _FarWakeups(Wakeups):
+    """What LISTEN/NOTIFY and Redis do alike: gather topics, send them, hear them, connect again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._outgoing: set[str] = set()
+        self._has_outgoing = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._heard = asyncio.Event()
+
+    async def start(self) -> None:
+        self._tasks = [asyncio.create_task(self._send_for_ever()), asyncio.create_task(self._hear_for_ever())]
+        with contextlib.suppress(TimeoutError):  # not heard yet is slower, not wrong
+            async with asyncio.timeout(retry_seconds):
+                await self._heard.wait()
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def notify(self, topic: str) -> None:
+        self._wake(topic)
+        if len(self._outgoing) < topics_waiting_max:
+            self._outgoing.add(topic)
+            self._has_outgoing.set()
+
+    async def _send_for_ever(self) -> None:
+        while True:
+            await self._has_outgoing.wait()
+            topics, self._outgoing = self._outgoing, set()
+            self._has_outgoing.clear()
+            with contextlib.suppress(DatabaseUnavailableError, RedisError, OSError, TimeoutError):
+                await self._send(topics)
+            await asyncio.sleep(gather_seconds)
+
+    async def _hear_for_ever(self) -> None:
+        while True:
+            with contextlib.suppress(DatabaseUnavailableError, RedisError, OSError, TimeoutError):
+                await self._hear()
+            self._wake_all()
+            await asyncio.sleep(retry_seconds)
+
+    async def _send(self, topics: Iterable[str]) -> None:
+        raise NotImplementedError
+
+    async def _hear(self) -> None:
+        """Connect, set `_heard`, wake topics; return or raise when the connection is lost."""
+        raise NotImplementedError
+
+
+class PostgresWakeups(_FarWakeups):
+    """By LISTEN/NOTIFY on the database that all processes share."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__()
+        self._database = database
+
+    async def _send(self, topics: Iterable[str]) -> None:
+        async with self._database.connection() as connection:
+            await connection.execute(
+                text("select pg_notify(:channel, topic) from unnest(cast(:topics as text[])) as topic"),
+                {"channel": channel, "topics": sorted(topics)},
+            )
+
+    async def _hear(self) -> None:
+        connection = await self._database.listener()
+        lost = asyncio.Event()
+
+        def heard(_connection: Any, _pid: int, _channel: str, topic: str) -> None:
+            self._wake(topic)
+
+        try:
+            connection.add_termination_listener(lambda _connection: lost.set())
+            await connection.add_listener(channel, heard)
+            self._heard.set()
+            self._wake_all()
+            await lost.wait()
+        finally:
+            connection.terminate()
+
+
+class RedisWakeups(_FarWakeups):
+    """By Redis' publish and subscribe. Whoever can write there can wake us, no more."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self._redis = Redis.from_url(url, socket_connect_timeout=retry_seconds)
+
+    async def _send(self, topics: Iterable[str]) -> None:
+        async with asyncio.timeout(retry_seconds), self._redis.pipeline(transaction=False) as pipeline:
+            for topic in topics:
+                pipeline.publish(channel, topic)
+            await pipeline.execute()
+
+    async def _hear(self) -> None:
+        async with self._redis.pubsub() as subscription:
+            await subscription.subscribe(channel)
+            self._heard.set()
+            self._wake_all()
+            async for message in subscription.listen():
+                if message["type"] == "message":
+                    self._wake(message["data"].decode("utf-8", "replace"))
+
+    async def close(self) -> None:
+        await super().close()
+        await self._redis.aclose()
