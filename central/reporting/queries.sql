@@ -1,0 +1,74 @@
+-- add_to_daily --
+-- Figures by day and location, in the order of the key.
+insert into till.sales_daily as s (
+    tenant_id, business_date, location_id, sales_count, quantity_milli, gross_minor, net_minor, tax_minor,
+    discount_minor, refund_count, refunds_quantity_milli, refunds_gross_minor, refunds_net_minor, refunds_tax_minor,
+    refunds_discount_minor
+)
+select k.tenant_id, u.*
+from till.tenants k,
+     unnest($2::date[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
+            $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[]) u
+where k.tenant_id = $1
+on conflict (tenant_id, business_date, location_id) do update
+set sales_count = s.sales_count + excluded.sales_count,
+    quantity_milli = s.quantity_milli + excluded.quantity_milli,
+    gross_minor = s.gross_minor + excluded.gross_minor,
+    net_minor = s.net_minor + excluded.net_minor,
+    tax_minor = s.tax_minor + excluded.tax_minor,
+    discount_minor = s.discount_minor + excluded.discount_minor,
+    refund_count = s.refund_count + excluded.refund_count,
+    refunds_quantity_milli = s.refunds_quantity_milli + excluded.refunds_quantity_milli,
+    refunds_gross_minor = s.refunds_gross_minor + excluded.refunds_gross_minor,
+    refunds_net_minor = s.refunds_net_minor + excluded.refunds_net_minor,
+    refunds_tax_minor = s.refunds_tax_minor + excluded.refunds_tax_minor,
+    refunds_discount_minor = s.refunds_discount_minor + excluded.refunds_discount_minor
+
+-- add_to_hourly --
+-- Figures by hour, terminal and cashier besides, in the order of the key.
+insert into till.sales_hourly as s (
+    tenant_id, business_date, location_id, hour, terminal_id, cashier_id, sales_count, quantity_milli, gross_minor,
+    net_minor, tax_minor, discount_minor, refund_count, refunds_quantity_milli, refunds_gross_minor,
+    refunds_net_minor, refunds_tax_minor, refunds_discount_minor
+)
+select k.tenant_id, u.*
+from till.tenants k,
+     unnest($2::date[], $3::uuid[], $4::smallint[], $5::uuid[], $6::uuid[], $7::bigint[], $8::bigint[], $9::bigint[],
+            $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[],
+            $17::bigint[], $18::bigint[]) u
+where k.tenant_id = $1
+on conflict (tenant_id, business_date, location_id, hour, terminal_id, cashier_id) do update
+set sales_count = s.sales_count + excluded.sales_count,
+    quantity_milli = s.quantity_milli + excluded.quantity_milli,
+    gross_minor = s.gross_minor + excluded.gross_minor,
+    net_minor = s.net_minor + excluded.net_minor,
+    tax_minor = s.tax_minor + excluded.tax_minor,
+    discount_minor = s.discount_minor + excluded.discount_minor,
+    refund_count = s.refund_count + excluded.refund_count,
+    refunds_quantity_milli = s.refunds_quantity_milli + excluded.refunds_quantity_milli,
+    refunds_gross_minor = s.refunds_gross_minor + excluded.refunds_gross_minor,
+    refunds_net_minor = s.refunds_net_minor + excluded.refunds_net_minor,
+    refunds_tax_minor = s.refunds_tax_minor + excluded.refunds_tax_minor,
+    refunds_discount_minor = s.refunds_discount_minor + excluded.refunds_discount_minor
+
+-- add_lines --
+-- Lines as they count: what a receipt shares is given once, and joined to its lines by its position in the batch.
+insert into till.report_lines (
+    tenant_id, business_date, location_id, terminal_id, maker_id, epoch, branch, sequence, cashier_id, hour, sign,
+    is_refund, line, product_id, category, price_rule_id, approved_by, quantity_milli, gross_minor, net_minor,
+    tax_minor, discount_minor, taxes
+)
+select k.tenant_id, m.business_date, m.location_id, m.terminal_id, m.maker_id, m.epoch, m.branch, m.sequence,
+       m.cashier_id, m.hour, m.sign, m.is_refund, l.line, l.product_id, l.category, l.price_rule_id, l.approved_by,
+       l.quantity_milli, l.gross_minor, l.net_minor, l.tax_minor, l.discount_minor, l.taxes::jsonb
+from till.tenants k,
+     unnest($2::date[], $3::uuid[], $4::uuid[], $5::uuid[], $6::integer[], $7::integer[], $8::bigint[], $9::uuid[],
+            $10::smallint[], $11::smallint[], $12::boolean[]) with ordinality
+         m (business_date, location_id, terminal_id, maker_id, epoch, branch, sequence, cashier_id, hour, sign,
+            is_refund, position)
+     join unnest($13::integer[], $14::integer[], $15::uuid[], $16::text[], $17::uuid[], $18::uuid[], $19::bigint[],
+                 $20::bigint[], $21::bigint[], $22::bigint[], $23::bigint[], $24::text[])
+         l (position, line, product_id, category, price_rule_id, approved_by, quantity_milli, gross_minor, net_minor,
+            tax_minor, discount_minor, taxes)
+         on l.position = m.position
+where k.tenant_id = $1

@@ -1,0 +1,287 @@
+"""What can be wrong with an event by itself: one pure function for each code of the contract, section 9.
+
+A check answers what is wrong in a sentence, or None; nothing is raised and nothing is refused. What takes other
+events to see (a refund against its sale, a void, a voucher, a shift) is checked where those meet.
+"""
+
+import re
+from collections.abc import Callable, Collection
+from datetime import date, timedelta
+from typing import Any, Final, TypeAlias
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Struct
+
+from central.sales.applied_event import AppliedEvent
+from protocol.card_numbers import holds_card_number
+from protocol.events import CashMovement, NoSale, Refund, Sale, ShiftClose, ShiftOpen, TillLog
+from protocol.tax import Tax, TaxFactorError
+from protocol.totals import TaxedLine, tax_amounts, undiscounted_amount
+
+
+class Place(Struct, frozen=True):
+    """What the checks need to know of an event's location; `clock_skew_seconds_max` of 0 turns that check off."""
+
+    location_id: UUID
+    zone: ZoneInfo
+    currency: str
+    clock_skew_seconds_max: int
+    books_closed_through: date | None
+
+
+class Facts(Struct, frozen=True):
+    """What the checks go by besides the event: its place, and the products that were ever in the catalogue."""
+
+    place: Place
+    known_products: Collection[UUID]
+
+
+Check: TypeAlias = Callable[[AppliedEvent, Facts], str | None]
+
+
+def totals_mismatch(applied: AppliedEvent, facts: Facts) -> str | None:
+    """Header against lines, net + tax against gross, the line formula, figures below 0, another currency."""
+    payload = applied.event.payload
+    if isinstance(payload, Sale):
+        return _receipt_totals(payload, facts.place.currency, formula=True, derived=None)
+    if isinstance(payload, Refund):
+        derived = "net" if payload.price_mode == "tax_inclusive" else "gross"
+        return _receipt_totals(payload, facts.place.currency, formula=payload.original is None, derived=derived)
+    if isinstance(payload, ShiftOpen):
+        return "float_minor is below 0" if payload.float_minor < 0 else None
+    if isinstance(payload, CashMovement):
+        return "amount_minor is below 0" if payload.amount_minor < 0 else None
+    if isinstance(payload, ShiftClose) and (payload.counted_minor < 0 or payload.expected_minor < 0):
+        return "counted_minor or expected_minor is below 0"
+    return None
+
+
+def tax_mismatch(applied: AppliedEvent, facts: Facts) -> str | None:
+    """The taxes recomputed from the payload's own rates, mode and rounding; not of a refund that names a sale."""
+    payload = applied.event.payload
+    if not isinstance(payload, Sale | Refund) or (isinstance(payload, Refund) and payload.original is not None):
+        return None
+    inclusive = payload.price_mode == "tax_inclusive"
+    lines = payload.lines
+    taxed = [
+        TaxedLine(
+            line.line,
+            line.gross_minor if inclusive else line.net_minor,
+            tuple([Tax(tax.code, tax.rate_ppm, tax.compound) for tax in line.taxes]),
+        )
+        for line in lines
+    ]
+    try:
+        amounts = tax_amounts(taxed, payload.price_mode, payload.tax_rounding)
+    except TaxFactorError as error:
+        return str(error)
+    rows: dict[tuple[str, int], list[int]] = {}
+    for line, of in zip(lines, amounts, strict=True):
+        before = 0
+        seen: set[tuple[str, int]] = set()
+        for tax, amount in zip(line.taxes, of, strict=True):
+            if tax.amount_minor != amount:
+                return f"line {line.line}: {tax.code[:40]} comes to {amount}, the receipt says {tax.amount_minor}"
+            key = (tax.code, tax.rate_ppm)
+            row = rows.get(key)
+            if row is None:
+                row = rows[key] = [0, 0]
+            if key not in seen:
+                seen.add(key)
+                row[0] += line.net_minor
+            if tax.compound:
+                row[0] += before
+            row[1] += amount
+            before += amount
+    for stated in payload.taxes:
+        row = rows.pop((stated.code, stated.rate_ppm), None)
+        if row is None:
+            return f"no line bears {stated.code[:40]} at {stated.rate_ppm} ppm, or it stands twice"
+        if row[0] != stated.base_minor or row[1] != stated.amount_minor:
+            return (
+                f"{stated.code[:40]} comes to {row[1]} on {row[0]}, "
+                f"the receipt says {stated.amount_minor} on {stated.base_minor}"
+            )
+    return f"the receipt lacks a row for {next(iter(rows))[0][:40]}" if rows else None
+
+
+def tender_mismatch(applied: AppliedEvent, facts: Facts) -> str | None:
+    """Tenders against gross + rounding, each against what was handed over and given back."""
+    payload = applied.event.payload
+    if not isinstance(payload, Sale | Refund):
+        return None
+    paid = 0
+    for tender in payload.tenders:
+        amount = tender.amount_minor
+        paid += amount
+        if (tender.tendered_minor is not None or tender.change_minor) and tender.tendered - tender.change != amount:
+            return f"{tender.method}: {tender.tendered} less change {tender.change} is not {amount}"
+    due = payload.gross_minor + payload.rounding_minor
+    if paid != due:
+        return f"{paid} was tendered, {due} was due"
+    if not payload.tenders and payload.gross_minor:
+        return "nothing was tendered"
+    if payload.rounding_minor and all(tender.method != "CASH" for tender in payload.tenders):
+        return "rounded though nothing is paid in cash"
+    return None
+
+
+def unknown_product(applied: AppliedEvent, facts: Facts) -> str | None:
+    """Lines whose product was never in the catalogue; a line that names none raises nothing."""
+    payload = applied.event.payload
+    if not isinstance(payload, Sale | Refund):
+        return None
+    known = facts.known_products
+    unknown = [str(line.line) for line in payload.lines if line.product_id is not None and line.product_id not in known]
+    return f"not in the catalogue: line {', '.join(unknown[:20])}" if unknown else None
+
+
+def clock_skew(applied: AppliedEvent, facts: Facts) -> str | None:
+    """`created_at` later than arrival, or earlier than the enrolment or the line before; late is normal."""
+    seconds = facts.place.clock_skew_seconds_max
+    if not seconds:
+        return None
+    bound = timedelta(seconds=seconds)
+    at = applied.event.created_at
+    if at - applied.received_at > bound:
+        return f"created {_seconds(at - applied.received_at)} s after it arrived"
+    if applied.enrolled_at - at > bound:
+        return f"created {_seconds(applied.enrolled_at - at)} s before the terminal's enrolment"
+    before = applied.previous_created_at
+    if before is not None and before - at > bound:
+        return f"created {_seconds(before - at)} s before the line before it"
+    return None
+
+
+def late_for_closed_books(applied: AppliedEvent, facts: Facts) -> str | None:
+    """Dated on or before `books_closed_through`; what books nothing is never late."""
+    closed = facts.place.books_closed_through
+    if closed is None or applied.event.business_date > closed or isinstance(applied.event.payload, NoSale | TillLog):
+        return None
+    return f"dated {applied.event.business_date.isoformat()}, the books are closed through {closed.isoformat()}"
+
+
+def foreign_receipt_number(applied: AppliedEvent, facts: Facts) -> str | None:
+    """A number that is not the epoch's prefix and a plain counter from 1."""
+    payload = applied.event.payload
+    if not isinstance(payload, Sale | Refund) or counter_of(payload.receipt_number, applied.receipt_prefix):
+        return None
+    return f"the terminal's numbers begin with {applied.receipt_prefix}"
+
+
+def card_number_found(applied: AppliedEvent, facts: Facts) -> str | None:
+    """A free text that holds what looks like a card number; it is shown masked and never in a detail."""
+    if not _digits_run.search(applied.line):
+        return None
+    found = _fields_with_card_numbers(msgspec.json.decode(applied.line).get("payload"), "payload")
+    return f"in {', '.join(found[:5])}" if found else None
+
+
+CHECKS: Final[tuple[tuple[str, Check], ...]] = (
+    ("totals-mismatch", totals_mismatch),
+    ("tax-mismatch", tax_mismatch),
+    ("tender-mismatch", tender_mismatch),
+    ("unknown-product", unknown_product),
+    ("clock-skew", clock_skew),
+    ("late-for-closed-books", late_for_closed_books),
+    ("foreign-receipt-number", foreign_receipt_number),
+    ("card-number-found", card_number_found),
+)
+
+
+def findings(applied: AppliedEvent, facts: Facts) -> list[tuple[str, str]]:
+    """Codes and details of all that is wrong with an event by itself."""
+    return [(code, detail) for code, check in CHECKS if (detail := check(applied, facts)) is not None]
+
+
+counter_digits_max: Final = 15
+
+
+def counter_of(receipt_number: str, prefix: str) -> int | None:
+    """The counter behind an epoch's prefix, from 1; None where the number is not of that prefix."""
+    if not receipt_number.startswith(prefix):
+        return None
+    rest = receipt_number[len(prefix) :]
+    if not rest.isascii() or not rest.isdigit() or rest[0] == "0" or len(rest) > counter_digits_max:
+        return None
+    return int(rest)
+
+
+def _receipt_totals(receipt: Sale | Refund, currency: str, *, formula: bool, derived: str | None) -> str | None:
+    """`derived` is the third figure of a refund, which alone may come out below 0."""
+    if receipt.currency != currency:
+        return f"in {receipt.currency[:10]}, the books are in {currency}"
+    inclusive = receipt.price_mode == "tax_inclusive"
+    net = gross = tax = 0
+    rows: dict[tuple[str, int], int] = {}
+    for line in receipt.lines:
+        line_tax = 0
+        for of in line.taxes:
+            amount = of.amount_minor
+            if amount < 0:
+                return f"line {line.line}: a tax is below 0"
+            line_tax += amount
+            key = (of.code, of.rate_ppm)
+            rows[key] = rows.get(key, 0) + amount
+        quantity, per, price = line.quantity_milli, line.price_quantity_milli, line.unit_price_minor
+        line_net, line_gross, discount = line.net_minor, line.gross_minor, line.discount_minor
+        if quantity < 1 or per < 1 or price < 0 or discount < 0 or (line.list_price_minor or 0) < 0:
+            return f"line {line.line}: a quantity below 1, or a price or discount below 0"
+        if (line_net < 0 and derived != "net") or (line_gross < 0 and derived != "gross"):
+            return f"line {line.line}: an amount is below 0"
+        if line_net + line_tax != line_gross:
+            return f"line {line.line}: net {line_net} and tax {line_tax} are not gross {line_gross}"
+        if formula:
+            amount = undiscounted_amount(price, quantity, per) - discount
+            stated = line_gross if inclusive else line_net
+            if amount != stated:
+                return f"line {line.line}: price and quantity come to {amount}, the receipt says {stated}"
+        net += line_net
+        gross += line_gross
+        tax += line_tax
+    return _header(receipt, net, tax, gross, rows, derived)
+
+
+def _header(
+    receipt: Sale | Refund, net: int, tax: int, gross: int, rows: dict[tuple[str, int], int], derived: str | None
+) -> str | None:
+    if (receipt.net_minor, receipt.tax_minor, receipt.gross_minor) != (net, tax, gross):
+        return (
+            f"the lines come to net {net}, tax {tax}, gross {gross}, the receipt says net {receipt.net_minor}, "
+            f"tax {receipt.tax_minor}, gross {receipt.gross_minor}"
+        )
+    stated: dict[tuple[str, int], int] = {}
+    for row in receipt.taxes:
+        if row.amount_minor < 0 or (row.base_minor < 0 and derived is None):
+            return "a row of taxes is below 0"
+        key = (row.code, row.rate_ppm)
+        stated[key] = stated.get(key, 0) + row.amount_minor
+    if stated != rows and {k: v for k, v in stated.items() if v} != {k: v for k, v in rows.items() if v}:
+        return "the rows of taxes are not the sums of the lines' taxes"
+    for tender in receipt.tenders:
+        if tender.amount_minor < 0 or tender.tendered < 0 or tender.change < 0:
+            return "a tender is below 0"
+    return None
+
+
+# A digit run of a card number's length, blanks and dashes between; most lines have none and are not looked at further.
+_digits_run: Final = re.compile(rb"[2-6][0-9](?:[ -]*[0-9]){12}")
+_codes: Final = frozenset(
+    {"barcode", "sku", "serial", "lot", "expires", "code", "voucher_code", "receipt_number", "tender_type", "category"}
+)
+
+
+def _fields_with_card_numbers(value: Any, name: str) -> list[str]:
+    if isinstance(value, str):
+        return [name] if name not in _codes and not name.endswith("_id") and holds_card_number(value) else []
+    if isinstance(value, dict):
+        return [found for key, inner in value.items() for found in _fields_with_card_numbers(inner, key)]
+    if isinstance(value, list):
+        return [found for inner in value for found in _fields_with_card_numbers(inner, name)]
+    return []
+
+
+def _seconds(span: timedelta) -> int:
+    return int(span.total_seconds())

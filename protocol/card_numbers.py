@@ -1,0 +1,77 @@
+"""Texts that hold what looks like a payment card's number, and how one is shown masked (contract, section 4).
+
+14 to 19 digits, blanks and dashes between them, the first digits 3 to 6 or 2221 to 2720, and the check digit right.
+"""
+
+import re
+from typing import Final
+
+digits_min: Final = 14
+digits_max: Final = 19
+shown_first: Final = 6
+shown_last: Final = 4
+
+_run: Final = re.compile(r"(?<!\d)\d(?:[ -]*\d){13,}(?!\d)", re.ASCII)
+_gap: Final = re.compile(r"[ -]+")
+
+
+def holds_card_number(text: str) -> bool:
+    """Whether a text holds what looks like a card number."""
+    return len(text) >= digits_min and any(_card_span(run[0]) is not None for run in _run.finditer(text))
+
+
+def masked(text: str) -> str:
+    """The text with each card number's digits but the first six and the last four written as `*`."""
+    if len(text) < digits_min:
+        return text
+    return _run.sub(lambda run: _masked_run(run[0]), text)
+
+
+def _masked_run(run: str) -> str:
+    kept = run
+    while (span := _card_span(kept)) is not None:
+        start, end = span
+        kept = kept[:start] + _masked_number(kept[start:end]) + kept[end:]
+    return kept
+
+
+def _masked_number(number: str) -> str:
+    count = sum(character.isdigit() for character in number)
+    shown: list[str] = []
+    position = 0
+    for character in number:
+        if character.isdigit():
+            hidden = shown_first <= position < count - shown_last
+            shown.append("*" if hidden else character)
+            position += 1
+        else:
+            shown.append(character)
+    return "".join(shown)
+
+
+def _card_span(run: str) -> tuple[int, int] | None:
+    """Where the first card number in a run of digits, blanks and dashes stands: a whole group of digits starts it.
+
+    A number may stand beside others with a blank between, so each start and each length is tried at the borders of
+    groups; digits that are glued to more digits are one number.
+    """
+    groups = [(match.start(), match.end()) for match in re.finditer(r"\d+", run)]
+    for first in range(len(groups)):
+        for last in range(first, len(groups)):
+            start, end = groups[first][0], groups[last][1]
+            digits = _gap.sub("", run[start:end])
+            if len(digits) > digits_max:
+                break
+            if len(digits) >= digits_min and _is_card_number(digits):
+                return start, end
+    return None
+
+
+def _is_card_number(digits: str) -> bool:
+    if not (digits[0] in "3456" or 2221 <= int(digits[:4]) <= 2720):
+        return False
+    total = 0
+    for position, digit in enumerate(reversed(digits)):
+        value = int(digit) * (2 if position % 2 else 1)
+        total += value - 9 if value > 9 else value
+    return total % 10 == 0
