@@ -59,17 +59,19 @@ class Wakeups:
         self._wake(topic)
 
     @asynccontextmanager
-    async def listen(self, topic: str) -> AsyncIterator[Signal]:
-        """Wait for a topic: begin to listen first, look second, wait third."""
+    async def listen(self, *topics: str) -> AsyncIterator[Signal]:
+        """Wait for any of the topics: begin to listen first, look second, wait third."""
         signal = Signal()
-        self._waiting.setdefault(topic, set()).add(signal)
+        for topic in topics:
+            self._waiting.setdefault(topic, set()).add(signal)
         try:
             yield signal
         finally:
-            waiting = self._waiting[topic]
-            waiting.discard(signal)
-            if not waiting:
-                del self._waiting[topic]
+            for topic in set(topics):
+                waiting = self._waiting[topic]
+                waiting.discard(signal)
+                if not waiting:
+                    del self._waiting[topic]
 
     def _wake(self, topic: str) -> None:
         for signal in self._waiting.get(topic, ()):

@@ -18,9 +18,9 @@ from msgspec import Struct
 token_seconds: Final = 15 * 60
 scheme: Final = "tst_"
 _VERSION: Final = 1
-_LAYOUT: Final = struct.Struct(">B16s16s16sQQ")
+_LAYOUT: Final = struct.Struct(">B16s16s16sIQ")
 _MAC_BYTES: Final = 32
-_TOKEN_CHARACTERS: Final = len(scheme) + (_LAYOUT.size + _MAC_BYTES + 2) // 3 * 4
+_TOKEN_CHARACTERS: Final = len(scheme) + (_LAYOUT.size + _MAC_BYTES) // 3 * 4
 _PURPOSE: Final = b"tillstream access token 1\n"
 
 

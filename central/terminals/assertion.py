@@ -99,7 +99,7 @@ def _no_constant(name: str) -> Any:
 def _check_header(header: dict[str, Any]) -> None:
     if header.get("alg") not in assertion_algorithms or not isinstance(header["alg"], str):
         raise AssertionRefusedError("alg")
-    if header.get("typ", None) not in _TYPES or ("typ" in header and not isinstance(header["typ"], str)):
+    if header.get("typ") not in _TYPES or ("typ" in header and not isinstance(header["typ"], str)):
         raise AssertionRefusedError("typ")
     if "crit" in header or "b64" in header:
         raise AssertionRefusedError("crit")

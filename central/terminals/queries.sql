@@ -65,3 +65,22 @@ returning jti_hash
 -- forget_assertions --
 -- Those that are too old to be taken again.
 delete from till.assertions where tenant_id = $1 and terminal_id = $2 and expires_at < $3
+
+-- incarnation --
+-- The life of the database; it has no tenant.
+select incarnation from till.deployment_state
+
+-- recipient --
+-- An epoch and its location, for one who follows the changes.
+select e.terminal_id, e.epoch, e.location_id, e.pin_key, e.revoked_at, e.replaced_at,
+       l.timezone, l.name, l.code, l.address, l.tax_number, l.receipt_header, l.receipt_footer, l.locale,
+       t.polling, s.incarnation
+from till.epochs e
+join till.terminals t on t.tenant_id = e.tenant_id and t.terminal_id = e.terminal_id
+join till.locations l on l.tenant_id = e.tenant_id and l.location_id = e.location_id
+cross join till.deployment_state s
+where e.tenant_id = $1 and e.terminal_id = $2 and e.epoch = $3
+
+-- begin_poll --
+-- The terminal's long poll is this one now; an earlier one that finds another here ends.
+update till.terminals set polling = $3 where tenant_id = $1 and terminal_id = $2

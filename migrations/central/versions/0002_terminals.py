@@ -29,7 +29,8 @@ def upgrade() -> None:
             unique (tenant_id, receipt_part)
         );
 
-        -- next_epoch is given out with the next enrolment; reported is the last status that the terminal told.
+        -- next_epoch is given out with the next enrolment; polling is its
+        -- last long poll; reported the last status that it told.
         create table till.terminals (
             tenant_id uuid not null references till.tenants,
             terminal_id uuid not null,
@@ -39,6 +40,7 @@ def upgrade() -> None:
             out_of_service_from date,
             next_epoch integer not null default 1,
             branches integer not null default 0,
+            polling uuid,
             reported text,
             reported_at timestamptz,
             created_at timestamptz not null,
