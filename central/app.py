@@ -1,32 +1,42 @@
 """Puts central together: every domain's routes, who authenticates what, and the server that listens."""
 
+import socket
 import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
 from aiohttp import web
 
+from central import downlink, terminals
 from central.cache import Cache, MemoryCache, RedisCache
 from central.config import Config
 from central.database import Database
 from central.database.deployment import read_deployment
 from central.http import Route, Services
 from central.http import health as http_health
-from central.http.authentication import by_prefix, nobody
+from central.http.authentication import by_prefix
 from central.http.frame import guard, handle
 from central.http.openapi import openapi_route
 from central.identity import api_key_routes
 from central.identity.api_keys import authenticate_key
 from central.identity.api_keys import prefix as api_key_prefix
+from central.products import LOADERS as PRODUCT_LOADERS
+from central.products import ROUTES as PRODUCT_ROUTES
 from central.tenancy import routes as tenancy_routes
 from central.wakeups import PostgresWakeups, RedisWakeups, Wakeups
 
 shutdown_seconds_max: Final = 10.0
 keepalive_seconds: Final = 75.0
+backlog: Final = 1_024
 
 ROUTES: Final[list[Route]] = [
     *http_health.ROUTES,
     *tenancy_routes.ROUTES,
     *api_key_routes.ROUTES,
+    *terminals.ROUTES,
+    *downlink.ROUTES,
+    *PRODUCT_ROUTES,
 ]
 
 
@@ -42,14 +52,19 @@ async def open_services(
         cache = RedisCache(config.redis_url, deployment.keys["cache"]) if config.redis_url else MemoryCache()
     database.notify = wakeups.notify
     await wakeups.start()
-    return Services(
+    services = Services(
         database=database,
         cache=cache,
         wakeups=wakeups,
         deployment=deployment,
-        authenticate=by_prefix({api_key_prefix: authenticate_key}, nobody),
+        authenticate=by_prefix({api_key_prefix: authenticate_key}, terminals.authenticate_token),
         config=config,
     )
+    sources = downlink.Sources(
+        recipient=terminals.recipient, begin_poll=terminals.begin_poll, loaders={**PRODUCT_LOADERS}
+    )
+    downlink.register(services, sources)
+    return services
 
 
 def build(services: Services) -> web.Application:
@@ -60,10 +75,11 @@ def build(services: Services) -> web.Application:
     return app
 
 
-async def listen(
-    services: Services, host: str, port: int, *, tls: ssl.SSLContext | None = None, reuse_port: bool = False
-) -> tuple[web.AppRunner, int]:
-    """Serve until the runner is cleaned up; the runner and the port that it got. Raises `OSError`."""
+@asynccontextmanager
+async def serve_on(
+    services: Services, listener: socket.socket, *, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[web.AppRunner]:
+    """Serve on a bound socket; on leaving, long polls end and what is under way is finished first."""
     runner = web.AppRunner(
         build(services),
         access_log=None,
@@ -73,7 +89,9 @@ async def listen(
         shutdown_timeout=shutdown_seconds_max,
     )
     await runner.setup()
-    site = web.TCPSite(runner, host, port, ssl_context=tls, reuse_port=reuse_port or None)
-    await site.start()
-    bound: int = runner.addresses[0][1]
-    return runner, bound
+    try:
+        await web.SockSite(runner, listener, ssl_context=tls, backlog=backlog).start()
+        yield runner
+    finally:
+        services.wakeups.stop()
+        await runner.cleanup()

@@ -27,16 +27,25 @@ class Signal:
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
+        self._stopped = False
 
     def wake(self) -> None:
         self._event.set()
 
+    def stop(self) -> None:
+        self._stopped = True
+        self._event.set()
+
     async def wait(self, seconds: float) -> bool:
-        """Wait for a wake-up, `seconds` at most; whether there was one."""
+        """Wait for a wake-up, `seconds` at most; whether there was one. When the server stops, none waits any more."""
+        if self._stopped:
+            return False
         try:
             async with asyncio.timeout(seconds):
                 await self._event.wait()
         except TimeoutError:
+            return False
+        if self._stopped:
             return False
         self._event.clear()
         return True
@@ -47,12 +56,20 @@ class Wakeups:
 
     def __init__(self) -> None:
         self._waiting: dict[str, set[Signal]] = {}
+        self._stopped = False
 
     async def start(self) -> None:
         """Begin to hear what other processes tell."""
 
     async def close(self) -> None:
         """Hear no more."""
+
+    def stop(self) -> None:
+        """Let nobody wait any longer: the server stops."""
+        self._stopped = True
+        for waiting in self._waiting.values():
+            for signal in waiting:
+                signal.stop()
 
     def notify(self, topic: str) -> None:
         """Wake everybody who waits for the topic; call it after the commit."""
@@ -62,6 +79,8 @@ class Wakeups:
     async def listen(self, *topics: str) -> AsyncIterator[Signal]:
         """Wait for any of the topics: begin to listen first, look second, wait third."""
         signal = Signal()
+        if self._stopped:
+            signal.stop()
         for topic in topics:
             self._waiting.setdefault(topic, set()).add(signal)
         try:

@@ -115,16 +115,30 @@ async def application_address(address: str) -> str:
     """The address of the role that central serves as, on the server where `address` is the administrator's login."""
     connection = await _connect(address)
     try:
+        new = secrets.token_urlsafe(32)
+        await connection.execute("insert into till.deployment_login (password) values ($1) on conflict do nothing", new)
         password = await connection.fetchval("select password from till.deployment_login")
-        if password is None:
-            password = secrets.token_urlsafe(32)
-            await connection.execute("insert into till.deployment_login (password) values ($1)", password)
-        # token_urlsafe has no character that a literal would need to escape
-        await connection.execute(f"alter role {application} login password '{password}'")
+        url = make_url(address).set(drivername="postgresql", username=application, password=password)
+        served_as = url.render_as_string(hide_password=False)
+        if password == new or not await _lets_in(served_as):
+            # token_urlsafe has no character that a literal would need to escape
+            await connection.execute(f"alter role {application} login password '{password}'")
     finally:
         await connection.close()
-    url = make_url(address).set(username=application, password=password)
-    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+    if not await _lets_in(served_as):
+        raise MigrationError(
+            f"the server lets {application} not in with its password: allow it in pg_hba.conf (scram-sha-256)"
+        )
+    return served_as
+
+
+async def _lets_in(address: str) -> bool:
+    try:
+        connection = await asyncpg.connect(address, timeout=10)
+    except asyncpg.InvalidAuthorizationSpecificationError:
+        return False
+    await connection.close()
+    return True
 
 
 async def _version(connection: Any) -> str | None:

@@ -1,6 +1,8 @@
 """A running central on a database of its own, and tenants who call it over HTTP."""
 
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -9,7 +11,7 @@ import msgspec
 import pytest
 from aiohttp import ClientResponse, ClientSession
 
-from central.app import listen, open_services
+from central.app import open_services, serve_on
 from central.database import Database
 from central.http import Services
 from central.identity import api_keys
@@ -107,18 +109,17 @@ StartCentral = Callable[[Database], Awaitable[Central]]
 @pytest.fixture
 async def start_central() -> AsyncIterator[StartCentral]:
     """Starts servers on databases that the test names; they stop after it."""
-    stops: list[Callable[[], Awaitable[None]]] = []
 
     async def start(database: Database) -> Central:
         services = await open_services(database)
-        runner, port = await listen(services, "127.0.0.1", 0)
-        http = ClientSession(auto_decompress=True)
-        stops.extend([services.close, runner.cleanup, http.close])
-        return Central(f"http://127.0.0.1:{port}", services, http)
+        stack.push_async_callback(services.close)
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        await stack.enter_async_context(serve_on(services, listener))
+        http = await stack.enter_async_context(ClientSession())
+        return Central(f"http://127.0.0.1:{listener.getsockname()[1]}", services, http)
 
-    yield start
-    for stop in reversed(stops):
-        await stop()
+    async with AsyncExitStack() as stack:
+        yield start
 
 
 @pytest.fixture
