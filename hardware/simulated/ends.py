@@ -53,6 +53,9 @@ class DeviceEnd(ABC):
     def send(self, data: bytes) -> None:
         """Say something to the till, if one is there; a dribbling device says it byte by byte."""
 
+    async def attended(self) -> None:
+        """Wait until a till is there to hear; a pseudo-terminal cannot know and does not wait."""
+
     @abstractmethod
     def wake(self) -> None:
         """There is room again: go on taking bytes."""
@@ -71,6 +74,7 @@ class TcpEnd(DeviceEnd):
         self._clients: set[asyncio.Task[None]] = set()
         self._writer: asyncio.StreamWriter | None = None
         self._has_room = asyncio.Event()
+        self._has_client = asyncio.Event()
 
     @property
     def address(self) -> str:
@@ -88,6 +92,7 @@ class TcpEnd(DeviceEnd):
 
     def cut(self) -> None:
         writer, self._writer = self._writer, None
+        self._has_client.clear()
         if writer is not None:
             writer.transport.abort()
 
@@ -112,23 +117,30 @@ class TcpEnd(DeviceEnd):
         else:
             writer.write(data)
 
+    async def attended(self) -> None:
+        await self._has_client.wait()
+
     def wake(self) -> None:
         self._has_room.set()
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
-        assert task is not None
+        if task is None or self._server is None:  # it connected while the cable was pulled
+            writer.transport.abort()
+            return
         self._clients.add(task)
         try:
             async with self._one_at_a_time:
                 self._writer = writer
                 self.connections += 1
+                self._has_client.set()
                 await self._serve(reader, writer)
         except (ConnectionError, asyncio.CancelledError):
             writer.transport.abort()
         finally:
-            if self._writer is writer:
+            if self._writer is writer or self._writer is None:
                 self._writer = None
+                self._has_client.clear()
             writer.close()
             self._clients.discard(task)
 

@@ -58,6 +58,10 @@ class SimulatedScanner:
         self._end.dribble = dribble
         self._end.send(data)
 
+    async def attended(self) -> None:
+        """Wait until a till has connected over TCP; on a pseudo-terminal nobody can know."""
+        await self._end.attended()
+
     def unplug(self) -> None:
         """Pull the cable."""
         self._end.unplug()

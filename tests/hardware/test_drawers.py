@@ -1,0 +1,83 @@
+"""A drawer opens now or not at all."""
+
+from __future__ import annotations
+
+import pytest
+
+from hardware.printers.escpos_driver import DrawerResult, PrinterDriver, Timing
+from hardware.printers.profiles import profile
+from hardware.simulated import SimulatedPrinter
+from hardware.simulated.escpos_machine import Pulse
+from hardware.transports import open_transport
+
+QUICK = Timing(answer_seconds=0.3)
+
+
+async def driver_for(printer: SimulatedPrinter, name: str = "TM-T88V") -> PrinterDriver:
+    driver = PrinterDriver(open_transport(printer.address), profile(name), timing=QUICK)
+    await driver.open()
+    return driver
+
+
+async def test_a_drawer_opens_by_a_pulse_and_its_sensor_says_so(printer: SimulatedPrinter) -> None:
+    driver = await driver_for(printer)
+
+    result = await driver.open_drawer(open_level_high=True)
+    await driver.close()
+
+    assert result == DrawerResult(pulsed=True, opened=True)
+    assert printer.drawer_pulses == [Pulse(2, 50, real_time=False)]
+
+
+async def test_a_drawer_opens_without_paper_where_the_printer_can(printer: SimulatedPrinter) -> None:
+    driver = await driver_for(printer)
+    printer.set(paper_out=True)
+
+    result = await driver.open_drawer(5, open_level_high=True)
+    await driver.close()
+    printer.set(paper_out=False)
+
+    assert result == DrawerResult(pulsed=True, opened=True)
+    assert printer.drawer_pulses == [Pulse(5, 200, real_time=True)]
+
+
+async def test_a_pulse_that_the_printer_would_keep_for_later_is_refused(printer: SimulatedPrinter) -> None:
+    driver = await driver_for(printer, "generic-80mm")
+    printer.set(paper_out=True)
+
+    result = await driver.open_drawer()
+    await driver.close()
+    printer.set(paper_out=False)
+
+    assert (result, printer.drawer_pulses) == (DrawerResult(pulsed=False, refused="paper_out"), [])
+
+
+async def test_a_silent_printer_opens_no_drawer(printer: SimulatedPrinter) -> None:
+    driver = await driver_for(printer)
+    printer.set(silent=True)
+
+    result = await driver.open_drawer()
+    await driver.close()
+
+    assert result == DrawerResult(pulsed=False, refused="no_answer")
+
+
+async def test_an_unplugged_printer_opens_no_drawer(printer: SimulatedPrinter) -> None:
+    driver = await driver_for(printer)
+    await driver.status()
+    printer.unplug()
+
+    result = await driver.open_drawer()
+    await driver.close()
+
+    assert result == DrawerResult(pulsed=False, refused="line_lost")
+
+
+@pytest.mark.parametrize("pulse_ms", [49, 201])
+async def test_a_pulse_too_short_or_too_long_for_a_drawer_is_refused(pulse_ms: int) -> None:
+    async with SimulatedPrinter() as printer:
+        driver = await driver_for(printer)
+
+        with pytest.raises(ValueError, match="50 to 200 ms"):
+            await driver.open_drawer(pulse_ms=pulse_ms)
+        await driver.close()
