@@ -55,12 +55,15 @@ class Program:
     def pid(self) -> int | None:
         return self._process.pid if self._process is not None and self._process.returncode is None else None
 
-    async def start(self, *more: str) -> None:
+    def keep_address(self) -> None:
+        """Let it listen where it listens now, also when it is started again."""
+        self._arguments[self._arguments.index("--listen") + 1] = self.url.partition("://")[2]
+
+    async def start(self) -> None:
         """Start it and wait for the line that says where it listens. Raises `ProgramFailedError`."""
         self._process = await asyncio.create_subprocess_exec(
             program(self._name),
             *self._arguments,
-            *more,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
