@@ -345,13 +345,22 @@ def main(seed: int | None, baskets: int | None, keep: bool, folder: Path) -> Non
     try:
         code = asyncio.run(play(folder, chosen, secrets.randbits(31) if seed is None else seed, keep=keep))
     except* (ProgramFailedError, TillRefusedError, TimeoutError) as group:
-        for error in group.exceptions:
-            click.echo(f"The demo stopped: {error}", err=True)
+        for reason in _reasons(group):
+            click.echo(f"The demo stopped: {reason}", err=True)
         click.echo(f"Logs are in {folder}", err=True)
         code = 1
     except* KeyboardInterrupt:
         code = 130
     sys.exit(code)
+
+
+def _reasons(group: BaseExceptionGroup[BaseException]) -> list[str]:
+    """What each of the errors of a group says."""
+    return [
+        text
+        for error in group.exceptions
+        for text in (_reasons(error) if isinstance(error, BaseExceptionGroup) else [str(error)])
+    ]
 
 
 def _clear(folder: Path) -> None:
