@@ -16,9 +16,9 @@ The rules (contract, section 4), numbered as tests cite them. Branch 0, the chai
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
-from central.uplink.ranges import Range, Ranges, gaps, runs, union, within
+from central.uplink.ranges import Range, Ranges, gaps, runs, union, within, without
 from protocol.uplink import ahead_max
 
 unknown_hash: Final = ""
@@ -26,7 +26,11 @@ unknown_hash: Final = ""
 
 
 class StoredLine(Struct, frozen=True):
-    """A line that central has on the chain; `held` is one that was lost and waits for its run (5)."""
+    """A line that central has on the chain; `held` is one that was lost and waits for its run (5).
+
+    `prev` is needed of lines outside the body, and of the first inside it with other bytes: up to there a stored line
+    has the body's own.
+    """
 
     hash: str
     prev: str
@@ -136,7 +140,7 @@ def place(kept: Kept, span: Span) -> Placement | TooFarAhead:
     new = runs(s for s in accepted if s not in kept.lines)
     ahead = within(new, kept.applied_through + 1, span.last)
     queued = union(kept.queued, ahead)
-    unqueued_from = _misfit_behind(kept, span, ahead)
+    unqueued_from = _misfit_behind(kept, span, accepted, ahead)
     if unqueued_from is not None:
         queued = within(queued, 0, unqueued_from - 1)
     in_order, applied_through = _in_turn(kept, queued)
@@ -189,10 +193,10 @@ def _late_runs(kept: Kept, span: Span, accepted: range) -> tuple[Ranges, Range |
 
 
 def _prev_of(kept: Kept, span: Span, accepted: range, sequence: int) -> str | None:
+    if sequence in accepted:
+        return span.prev_at(sequence)
     stored = kept.lines.get(sequence)
-    if stored is not None:
-        return stored.prev
-    return span.prev_at(sequence) if sequence in accepted else None
+    return None if stored is None else stored.prev
 
 
 def _hash_of(kept: Kept, span: Span, sequence: int) -> str:
@@ -200,11 +204,11 @@ def _hash_of(kept: Kept, span: Span, sequence: int) -> str:
     return span.hash_at(sequence) if stored is None else stored.hash
 
 
-def _misfit_behind(kept: Kept, span: Span, ahead: Ranges) -> int | None:
+def _misfit_behind(kept: Kept, span: Span, accepted: range, ahead: Ranges) -> int | None:
     """The queued line right behind the body's new lines, where it does not fit them (4)."""
     for _, end in ahead:
-        behind = kept.lines.get(end + 1)
-        if behind is not None and behind.prev != span.hash_at(end):
+        prev = _prev_of(kept, span, accepted, end + 1)
+        if prev is not None and prev != span.hash_at(end):
             return end + 1
     return None
 
@@ -231,6 +235,36 @@ def is_missing(kept: Kept, start: int, end: int) -> bool:
     return gaps(union(kept.queued, kept.lost), start, end) == ((start, end),)
 
 
-def turn_after_loss(kept: Kept) -> tuple[Ranges, int]:
-    """What applies once `kept.lost` names the newly declared ranges too, and where the chain then stands."""
+def turn_of_queue(kept: Kept) -> tuple[Ranges, int]:
+    """What of the queue applies as it is, and where the chain then stands: after a loss was declared, or where a
+    transaction before this one took a part of its turn alone."""
     return _in_turn(kept, kept.queued)
+
+
+def cut_turn(turn: Ranges, applied_through: int, lines_max: int) -> tuple[Ranges, int, Ranges]:
+    """The first `lines_max` lines of a turn, where the chain then stands, and what stays queued of it."""
+    room = lines_max
+    taken: list[Range] = []
+    left: list[Range] = []
+    for start, end in turn:
+        cut = min(end, start + room - 1)
+        room -= max(cut - start + 1, 0)
+        if cut >= start:
+            taken.append((start, cut))
+        if cut < end:
+            left.append((max(cut + 1, start), end))
+    return tuple(taken), (taken[-1][1] if left and taken else applied_through), tuple(left)
+
+
+def cut_placement(placement: Placement, lines_max: int) -> Placement:
+    """A placement that applies `lines_max` lines in order at most; the rest of its turn is queued, for the next one."""
+    in_order = without(placement.apply, placement.late)
+    taken, applied_through, left = cut_turn(in_order, placement.applied_through, lines_max)
+    if not left:
+        return placement
+    return structs.replace(
+        placement,
+        apply=union(placement.late, taken),
+        applied_through=applied_through,
+        queued=union(left, placement.queued),
+    )

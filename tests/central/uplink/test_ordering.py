@@ -14,9 +14,10 @@ from central.uplink.ordering import (
     TooFarAhead,
     continued,
     extends_chain,
+    cut_placement,
     is_missing,
     place,
-    turn_after_loss,
+    turn_of_queue,
     unknown_hash,
 )
 from central.uplink.ranges import Ranges, runs, union
@@ -57,6 +58,9 @@ class Epoch:
         for start, end in held:
             if end >= span.first - 1 and start <= span.last + 1:
                 near |= {s: self.lines[s] for s in range(start - 1, end + 2) if s in self.lines}
+        inside = [s for s in sorted(near) if span.first <= s <= span.last]
+        other = next((s for s in inside if near[s].hash != span.hash_at(s)), None)
+        near |= {s: StoredLine(near[s].hash, "", near[s].held) for s in inside if s != other}
         through = self.lines.get(self.applied_through)
         return Kept(
             applied_through=self.applied_through,
@@ -116,7 +120,7 @@ class Epoch:
         span = Span(first, GENESIS, [])
         assert is_missing(self.kept(span), first, last)
         self.lost = union(self.lost, ((first, last),))
-        apply, self.applied_through = turn_after_loss(self.kept(span))
+        apply, self.applied_through = turn_of_queue(self.kept(span))
         self.applied += [s for start, end in apply for s in range(start, end + 1)]
         self.queued = tuple(part for part in self.queued if part[0] > self.applied_through)
 
@@ -350,3 +354,32 @@ def test_only_what_is_missing_can_be_declared_lost() -> None:
     assert is_missing(kept, 8, 8)
     for start, end in ((2, 3), (3, 5), (7, 8), (6, 6), (9, 9), (10, 10), (4, 3)):
         assert not is_missing(kept, start, end)
+
+
+@given(st.integers(1, 12), st.integers(2, 9))
+def test_a_long_turn_is_taken_in_parts(lines_max: int, first_queued: int) -> None:
+    writer, epoch = Writer("a", 20), Epoch()
+    epoch.deliver(writer.body(first_queued, 20))
+    span = writer.body(1, first_queued - 1)
+
+    whole = place(epoch.kept(span), span)
+    assert isinstance(whole, Placement)
+    part = cut_placement(whole, lines_max)
+
+    through = min(lines_max, 20)
+    assert (part.apply, part.applied_through) == (((1, through),), through)
+    assert part.queued == (((through + 1, 20),) if through < 20 else ())
+
+
+def test_a_queued_line_that_fits_stays_where_the_clone_s_own_line_is_refused() -> None:
+    """(2), (4)"""
+    original = Writer("a", 9)
+    clone = Writer("b", 9, clone_of=original, after=6)
+    epoch = Epoch()
+    epoch.deliver(original.body(1, 5))
+    epoch.deliver(original.body(7, 9))
+
+    placement = epoch.deliver(clone.body(6, 8))
+
+    assert isinstance(placement, Placement)
+    assert (placement.fork_at, placement.unqueued_from, epoch.applied_through) == (7, None, 9)

@@ -1,0 +1,85 @@
+"""A body of events from its bytes to what it says, every check in the contract's order (section 4).
+
+Lines, signature, envelopes, payloads: what fails before the payload refuses the body, a payload that cannot be read is
+a finding on its line.
+"""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from msgspec import Struct
+
+from central.http import TooLarge
+from central.uplink.decoding import BadEncodingError, Encoding, decode_body
+from central.uplink.ordering import Span
+from central.uplink.problems import BadEncoding, BadEnvelope, BadSignature, LineTooLong
+from protocol.chain import line_hash, verify_batch
+from protocol.events import Envelope, Event, UnknownTypeError, UnreadableError, read_payload
+from protocol.uplink import BadEnvelopeError, BodyTooLargeError, LineTooLongError, read_envelopes, split_body
+
+
+class Unread(Struct, frozen=True):
+    """A line whose payload books nothing: `code` is `unreadable` or `unknown-type`."""
+
+    code: str
+    detail: str
+
+
+Reading: TypeAlias = Event | Unread
+
+
+class Body(Struct, frozen=True):
+    """The lines of a body that passed every check but the order's; one entry each in all its lists."""
+
+    lines: Sequence[bytes]
+    envelopes: Sequence[Envelope]
+    hashes: Sequence[str]
+    readings: Sequence[Reading]
+    signature: str
+
+    @property
+    def span(self) -> Span:
+        return Span(self.envelopes[0].sequence, self.envelopes[0].prev, self.hashes)
+
+
+def open_body(raw: bytes, encoding: Encoding, signature: str | None, key: Ed25519PublicKey) -> Body:
+    """Take a request's body apart.
+
+    Raises `BadEncoding`, `TooLarge`, `LineTooLong`, `BadSignature` and `BadEnvelope`, in that order.
+    """
+    try:
+        lines = split_body(decode_body(raw, encoding))
+    except BadEncodingError as error:
+        raise BadEncoding(str(error)) from error
+    except BodyTooLargeError as error:
+        raise TooLarge(str(error)) from error
+    except LineTooLongError as error:
+        raise LineTooLong(str(error), line=error.line) from error
+    return read_lines(lines, signature, key)
+
+
+def read_lines(lines: list[bytes], signature: str | None, key: Ed25519PublicKey) -> Body:
+    """Check the signature over the last line, and only then read what the lines say.
+
+    Raises `BadSignature` and `BadEnvelope`.
+    """
+    if not lines:
+        raise BadEnvelope("line 1: the body is empty", line=1)
+    if signature is None or not verify_batch(key, signature, line_hash(lines[-1])):
+        raise BadSignature
+    try:
+        envelopes, hashes = read_envelopes(lines)
+    except BadEnvelopeError as error:
+        raise BadEnvelope(str(error), line=error.line) from error
+    return Body(lines, envelopes, hashes, [read_event(envelope) for envelope in envelopes], signature)
+
+
+def read_event(envelope: Envelope) -> Reading:
+    """What a line says happened, or why that cannot be told."""
+    try:
+        return read_payload(envelope)
+    except UnreadableError as error:
+        return Unread("unreadable", str(error))
+    except UnknownTypeError as error:
+        return Unread("unknown-type", str(error))
