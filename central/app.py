@@ -24,6 +24,7 @@ from central.identity.api_keys import prefix as api_key_prefix
 from central.products import LOADERS as PRODUCT_LOADERS
 from central.products import ROUTES as PRODUCT_ROUTES
 from central.tenancy import routes as tenancy_routes
+from central.uplink.routes import ROUTES as UPLINK_ROUTES
 from central.wakeups import PostgresWakeups, RedisWakeups, Wakeups
 
 shutdown_seconds_max: Final = 10.0
@@ -37,6 +38,7 @@ ROUTES: Final[list[Route]] = [
     *terminals.ROUTES,
     *downlink.ROUTES,
     *PRODUCT_ROUTES,
+    *UPLINK_ROUTES,
 ]
 
 
