@@ -15,13 +15,13 @@ NewTill = Callable[[str], Awaitable[Till]]
 
 
 @pytest.fixture
-async def till(tenant: TenantFixture, location_id: UUID) -> Till:  # noqa: F811 - pytest's way to name a fixture
+async def till(tenant: TenantFixture, location_id: UUID) -> Till:
     """An enrolled terminal with an empty journal."""
     return Till(await new_terminal(tenant, location_id))
 
 
 @pytest.fixture
-def new_till(tenant: TenantFixture, location_id: UUID) -> NewTill:  # noqa: F811 - pytest's way to name a fixture
+def new_till(tenant: TenantFixture, location_id: UUID) -> NewTill:
     """Enrols one more terminal at the same location."""
 
     async def make(label: str) -> Till:
