@@ -67,7 +67,8 @@ def printer_handler(printer: SimulatedPrinter) -> Handler:
 
 
 def scanner_handler(scanner: SimulatedScanner) -> Handler:
-    """What can be asked of a simulated scanner: scan, send (hexadecimal bytes), unplug, replug, counts."""
+    """What can be asked of a simulated scanner: scan, send (hexadecimal bytes), unplug, replug, counts,
+    attended (waits for a till on TCP)."""
 
     async def handle(request: dict[str, Any]) -> dict[str, Any]:
         match request.pop("do", None):
@@ -84,6 +85,8 @@ def scanner_handler(scanner: SimulatedScanner) -> Handler:
                 scanner.unplug()
             case "replug":
                 await scanner.replug()
+            case "attended":
+                await scanner.attended()
             case "counts":
                 pass
             case unknown:

@@ -53,6 +53,7 @@ class DeviceEnd(ABC):
     def send(self, data: bytes) -> None:
         """Say something to the till, if one is there; a dribbling device says it byte by byte."""
 
+    @abstractmethod
     async def attended(self) -> None:
         """Wait until a till is there to hear; a pseudo-terminal cannot know and does not wait."""
 
@@ -231,6 +232,9 @@ class PseudoTerminalEnd(DeviceEnd):
         pieces = [data[i : i + 1] for i in range(len(data))] if self.dribble else [data]
         self._unsent.extend(pieces)
         self._send_more()
+
+    async def attended(self) -> None:
+        return
 
     def wake(self) -> None:
         if self._master >= 0 and not self._reading:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -154,19 +153,19 @@ async def test_a_device_held_by_another_process_is_busy_and_free_when_that_proce
         "import sys\nfrom hardware.transports.locks import DeviceLock\n"
         "lock = DeviceLock('tcp://127.0.0.1:9')\nassert lock.take()\nprint('held', flush=True)\nsys.stdin.read()\n"
     )
-    holder = subprocess.Popen(
-        [sys.executable, "-c", program],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
+    holder = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", program),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
         env={"PYTHONPATH": ":".join(sys.path)},
     )
     assert holder.stdout is not None
-    assert holder.stdout.readline() == b"held\n"
+    assert await holder.stdout.readline() == b"held\n"
 
     with pytest.raises(Busy):
         await open_transport("tcp://127.0.0.1:9").open()
     holder.kill()
-    holder.communicate()
+    await holder.communicate()
     with pytest.raises(NotThere, match="refuses"):
         await open_transport("tcp://127.0.0.1:9").open()
 

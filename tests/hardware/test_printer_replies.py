@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,7 +29,7 @@ def pieces(data: bytes, cuts: list[int]) -> list[Reply]:
     parser = ReplyParser()
     replies: list[Reply] = []
     places = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
-    for start, end in zip(places, places[1:], strict=False):
+    for start, end in itertools.pairwise(places):
         replies += parser.feed(data[start:end])
     return replies
 
@@ -97,7 +99,8 @@ def test_another_jobs_process_id_is_no_proof() -> None:
 
 def test_a_barrier_is_proof_of_what_came_before_it() -> None:
     assert proof_request("barrier", 7) == b"\x1d\x72\x01"
-    assert proves("barrier", 7, ShortAnswer(0)) and not proves("barrier", 7, RealTimeStatus(0x12))
+    assert proves("barrier", 7, ShortAnswer(0))
+    assert not proves("barrier", 7, RealTimeStatus(0x12))
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardware.scanners import Scan, ScannerConfig, ScanFramer, SerialScanner
+from hardware.scanners import Scan, ScanFramer, ScannerConfig, SerialScanner
 from hardware.scanners.framing import Read, scan_bytes_max
 from hardware.simulated import SimulatedScanner
 from hardware.transports import LineLost
@@ -76,7 +77,8 @@ def test_rubbish_ends_at_the_next_suffix() -> None:
 def test_a_scanner_without_suffix_has_finished_when_it_is_silent() -> None:
     framer = ScanFramer(ScannerConfig(suffix="silence"))
 
-    assert framer.feed(b"4006381") == [] and framer.waits
+    assert framer.feed(b"4006381") == []
+    assert framer.waits
     assert framer.feed(b"333931") == []
     assert [read.text for read in framer.silence()] == ["4006381333931"]
     assert not framer.waits
@@ -90,7 +92,7 @@ def test_any_bytes_give_the_same_scans_however_they_are_cut(data: bytes, cuts: l
     cut, whole = ScanFramer(config), ScanFramer(config)
     places = sorted({0, len(data), *(place % (len(data) + 1) for place in cuts)})
 
-    reads = [read for start, end in zip(places, places[1:], strict=False) for read in cut.feed(data[start:end])]
+    reads = [read for start, end in itertools.pairwise(places) for read in cut.feed(data[start:end])]
 
     assert (reads, cut.garbled) == (whole.feed(data), whole.garbled)
 
@@ -107,7 +109,8 @@ def test_no_scan_is_lost_behind_rubbish_and_a_suffix(rubbish: bytes) -> None:
 @given(st.binary(max_size=1500))
 def test_no_scan_holds_what_nobody_could_type(data: bytes) -> None:
     for read in ScanFramer(ScannerConfig()).feed(data):
-        assert read.text and len(read.raw) <= scan_bytes_max
+        assert read.text
+        assert len(read.raw) <= scan_bytes_max
         assert not set(read.text) & {"\x00", "\x1b", "\x7f", "\r", "\n"}
 
 
@@ -142,7 +145,7 @@ async def test_a_scanner_without_suffix_is_read_from_a_real_line(scanner: Simula
 async def test_an_unplugged_scanner_is_noticed_while_nobody_scans(scanner: SimulatedScanner) -> None:
     reader = SerialScanner(scanner.address)
     await reader.open()
-    waiting = asyncio.create_task(anext(reader))  # type: ignore[arg-type]
+    waiting = asyncio.ensure_future(anext(reader))
 
     scanner.unplug()
 

@@ -119,10 +119,9 @@ async def test_what_came_before_the_line_was_cut_is_still_read() -> None:
     transport = open_transport(f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}")
     await transport.open()
 
-    said = b""
+    said = await transport.read_some(deadline=5)
     with pytest.raises(LineLost):
-        while True:
-            said += await transport.read_some(deadline=5)
+        await transport.read_some(deadline=5)
     result = await transport.write_all(b"x", deadline=1)
     await transport.close()
     server.close()
