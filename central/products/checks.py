@@ -6,6 +6,7 @@ Each check raises `Invalid` with the field that is wrong (contract, section 12).
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -28,6 +29,7 @@ from protocol.tax import TAXES_PER_LINE_MAX
 
 attributes_bytes_max: Final = 16 * 1024
 attributes_depth_max: Final = 8
+keys_remembered_max: Final = 8_192
 years: Final = range(2000, 2100)
 
 
@@ -99,10 +101,19 @@ def barcode_keys(barcodes: Sequence[BarcodeBody]) -> tuple[str, ...]:
     return keys
 
 
+@lru_cache(maxsize=keys_remembered_max)
+def lookup_key(barcode: str) -> str:
+    """The form in which a barcode is looked up: a UPC-A and its EAN-13 with a leading 0 have the same.
+
+    Raises `BarcodeError`. An import asks for each of its barcodes several times within a batch.
+    """
+    return canonical_barcode(barcode)
+
+
 def barcode_key(barcode: str, field: str) -> str:
-    """The form in which a barcode is looked up: a UPC-A and its EAN-13 with a leading 0 have the same."""
+    """The form in which a barcode of a body is looked up; raises `Invalid` with the field."""
     try:
-        return canonical_barcode(barcode)
+        return lookup_key(barcode)
     except BarcodeError as error:
         raise Invalid(f"not a barcode: {error}", field=field) from error
 

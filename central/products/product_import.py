@@ -19,13 +19,13 @@ from central.products import catalogue, import_rows, tax_groups
 from central.products.catalogue import Listed
 from central.products.catalogue_revision import begin_change
 from central.products.changes import Making, patched, read_body
-from central.products.checks import barcode_keys, check_nesting
+from central.products.checks import barcode_keys, check_nesting, lookup_key
 from central.products.import_rows import Cell, Row
 from central.products.imports import Kind
 from central.products.shapes import ProductAnswer, ProductBody, RefusedRow
 from central.tenancy import audit
 from central.tenant_session import TenantSession
-from protocol.barcodes import BarcodeError, canonical_barcode
+from protocol.barcodes import BarcodeError
 
 
 def _attributes_cell(cell: str) -> Any:
@@ -68,6 +68,7 @@ class Batch:
         self._by_sku: dict[str, Listed] = {}
         self._owners: dict[str, UUID] = {}
         self._groups: dict[str, UUID] = {}
+        self._group_ids: set[UUID] = set()
         self._written: dict[UUID, Listed] = {}
 
     async def read(self, session: TenantSession, rows: Sequence[Row]) -> None:
@@ -79,6 +80,7 @@ class Batch:
             self._by_sku[product.sku] = Listed(product, barcode_keys(product.barcodes))
         self._owners = await catalogue.owners_of_barcodes(session, set(_keys(rows)))
         self._groups = await tax_groups.ids_by_code(session)
+        self._group_ids = set(self._groups.values())
 
     def take(self, row: Row, *, keeps_entries: bool) -> None:
         """Decide one row; what is wrong with it refuses it alone."""
@@ -106,7 +108,7 @@ class Batch:
             if catalogue.same(listed.product, current.product):
                 self.unchanged += 1
                 return
-        if listed.product.tax_group_id not in self._groups.values():
+        if listed.product.tax_group_id not in self._group_ids:
             raise UnknownReference("no such tax group", field="tax_group_id")
         catalogue.refuse_taken_barcodes(listed, self._owners)
         self._keep(listed, current)
@@ -174,7 +176,7 @@ def _keys(rows: Iterable[Row]) -> Iterator[str]:
             barcode = entry.get("barcode") if isinstance(entry, dict) else entry
             if isinstance(barcode, str):
                 try:
-                    yield canonical_barcode(barcode)
+                    yield lookup_key(barcode)
                 except BarcodeError:
                     continue
 

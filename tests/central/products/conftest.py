@@ -1,6 +1,5 @@
 """A shop of a tenant with two locations and a tax group, over real HTTP."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -65,11 +64,11 @@ class Shop:
 
 
 @pytest.fixture
-async def shop(central: Central) -> AsyncIterator[Shop]:
-    yield await Shop(await central.tenant("Grocer")).open()
+async def shop(central: Central) -> Shop:
+    return await Shop(await central.tenant("Grocer")).open()
 
 
 @pytest.fixture
-async def neighbour(central: Central) -> AsyncIterator[Shop]:
+async def neighbour(central: Central) -> Shop:
     """Another tenant of the same central."""
-    yield await Shop(await central.tenant("Neighbour")).open()
+    return await Shop(await central.tenant("Neighbour")).open()
