@@ -22,7 +22,7 @@ async def post(session: TenantSession, postings: Sequence[Posting], now: datetim
     """Write the entries of events and add them to the daily balances.
 
     Entry numbers come last of all, since they lock the tenant's row until the transaction ends. Those who follow the
-    entries are woken after the commit by the caller (topic `entries:<tenant>`).
+    entries are woken after the commit.
     """
     balances: dict[tuple[date, UUID, str], int] = {}
     positions: list[int] = []
@@ -55,6 +55,12 @@ async def post(session: TenantSession, postings: Sequence[Posting], now: datetim
     )
     if written != f"INSERT 0 {len(amounts)}":
         raise UnwrittenEntriesError(f"{written} for {len(amounts)} entries")
+    session.wake(topic(session.tenant_id))
+
+
+def topic(tenant_id: UUID) -> str:
+    """What wakes those who wait for a tenant's entries."""
+    return f"entries:{tenant_id}"
 
 
 async def in_suspense(session: TenantSession, key: EventKey) -> list[tuple[UUID, int]]:

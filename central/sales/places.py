@@ -1,17 +1,14 @@
 """What the checks need to know of locations: zone, currency, bounds."""
 
 from collections.abc import Set
-from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from central.ledger.currency import currency_of
 from central.sales.checks import Place
-from central.tenancy import settings, tenants
+from central.tenancy import settings
 from central.tenant_session import TenantSession
 from central.terminals import locations
-
-currencies_max: Final = 10_000
-_currencies: Final[dict[UUID, str]] = {}
 
 
 async def load_places(session: TenantSession, location_ids: Set[UUID]) -> dict[UUID, Place]:
@@ -29,14 +26,3 @@ async def load_places(session: TenantSession, location_ids: Set[UUID]) -> dict[U
         )
         for location_id in location_ids
     }
-
-
-async def currency_of(session: TenantSession) -> str:
-    """The tenant's currency, which never changes."""
-    found = _currencies.get(session.tenant_id)
-    if found is None:
-        found = (await tenants.current(session)).currency
-        if len(_currencies) >= currencies_max:
-            _currencies.clear()
-        _currencies[session.tenant_id] = found
-    return found

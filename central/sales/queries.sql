@@ -76,7 +76,7 @@ where tenant_id = $1 and terminal_id = $2 and epoch = $3 and branch = $4 and seq
 
 -- lock_refunded_lines --
 -- What the refunds of a sale gave, line by line, locked in that order.
-select line, quantity_milli, amount_minor, discount_minor, taxes
+select line, quantity_milli, amount_minor, discount_minor, taxes::text as taxes
 from till.refunded_lines
 where tenant_id = $1 and sale_id = $2
 order by line
@@ -84,7 +84,7 @@ for no key update
 
 -- refunded_lines --
 -- What the refunds of some sales gave, line by line.
-select sale_id, line, quantity_milli, amount_minor, discount_minor, taxes
+select sale_id, line, quantity_milli, amount_minor, discount_minor, taxes::text as taxes
 from till.refunded_lines
 where tenant_id = $1 and sale_id = any($2::uuid[])
 order by sale_id, line
@@ -120,7 +120,7 @@ returning subject, terminal_id, epoch, branch, sequence, location_id, code, amou
 -- Events that have waited for too long at a location and nobody was told; taken one by one, past those in work.
 select subject, terminal_id, epoch, branch, sequence, location_id, code, since
 from till.waiting
-where tenant_id = $1 and not raised and since <= $2
+where tenant_id = $1 and not raised and since <= $2 and amount_minor > 0
 order by since, subject, terminal_id, epoch, branch, sequence
 limit $3
 for update skip locked
@@ -230,3 +230,45 @@ from till.exceptions
 where tenant_id = $1 and terminal_id = $2 and epoch = $3 and branch = $4 and sequence between $5 and $6
     and status = 'open'
 order by sequence, code
+
+-- receipts_by_number --
+-- The receipts under a number, in the order in which they were applied.
+select receipt_id, is_refund, terminal_id, epoch, branch, sequence, location_id, business_date, created_at,
+       receipt_number, original_id, exchange_id, void_count
+from till.receipts
+where tenant_id = $1 and receipt_number = $2 and not awaited
+order by applied_at, is_refund, receipt_id, copy
+limit $3
+
+-- receipts_at --
+-- Some receipts of a location by their ids.
+select receipt_id, is_refund, terminal_id, epoch, branch, sequence, location_id, business_date, created_at,
+       receipt_number, original_id, exchange_id, void_count
+from till.receipts
+where tenant_id = $1 and location_id = $2 and receipt_id = any($3::uuid[]) and copy = 0 and not awaited
+
+-- refunds_of --
+-- The refunds that name some sales, in the order in which they were applied.
+select original_id, receipt_id, receipt_number, void_count
+from till.receipts
+where tenant_id = $1 and original_id = any($2::uuid[]) and is_refund and not awaited
+order by applied_at, terminal_id, epoch, branch, sequence
+
+-- voids_of --
+-- The VOIDs of some receipts that have applied, in the order in which they did.
+select receipt_id, is_refund, terminal_id, epoch, branch, sequence, location_id, business_date, created_at
+from till.voids
+where tenant_id = $1 and receipt_id = any($2::uuid[]) and not waiting
+order by applied_at, terminal_id, epoch, branch, sequence
+
+-- lock_exception --
+select exception_id, terminal_id, epoch, branch, sequence, code, detail, created_at, status
+from till.exceptions
+where tenant_id = $1 and exception_id = $2
+for no key update
+
+-- resolve_exception --
+update till.exceptions
+set status = 'resolved', resolved_at = $3, resolved_by = $4, action = $5, note = $6, moved_account = $7,
+    moved_minor = $8, moved_on = $9
+where tenant_id = $1 and exception_id = $2
