@@ -8,7 +8,7 @@ from typing import Final
 
 from aiohttp import web
 
-from central import downlink, terminals
+from central import downlink, identity, terminals
 from central.cache import Cache, MemoryCache, RedisCache
 from central.config import Config
 from central.database import Database
@@ -18,12 +18,11 @@ from central.http import health as http_health
 from central.http.authentication import by_prefix
 from central.http.frame import guard, handle
 from central.http.openapi import openapi_route
-from central.identity import api_key_routes
-from central.identity.api_keys import authenticate_key
 from central.identity.api_keys import prefix as api_key_prefix
 from central.products import LOADERS as PRODUCT_LOADERS
 from central.products import ROUTES as PRODUCT_ROUTES
 from central.tenancy import routes as tenancy_routes
+from central.tenancy.loaders import LOADERS as TENANCY_LOADERS
 from central.uplink.routes import ROUTES as UPLINK_ROUTES
 from central.wakeups import PostgresWakeups, RedisWakeups, Wakeups
 
@@ -34,7 +33,7 @@ backlog: Final = 1_024
 ROUTES: Final[list[Route]] = [
     *http_health.ROUTES,
     *tenancy_routes.ROUTES,
-    *api_key_routes.ROUTES,
+    *identity.ROUTES,
     *terminals.ROUTES,
     *downlink.ROUTES,
     *PRODUCT_ROUTES,
@@ -59,11 +58,13 @@ async def open_services(
         cache=cache,
         wakeups=wakeups,
         deployment=deployment,
-        authenticate=by_prefix({api_key_prefix: authenticate_key}, terminals.authenticate_token),
+        authenticate=by_prefix({api_key_prefix: identity.authenticate_key}, terminals.authenticate_token),
         config=config,
     )
     sources = downlink.Sources(
-        recipient=terminals.recipient, begin_poll=terminals.begin_poll, loaders={**PRODUCT_LOADERS}
+        recipient=terminals.recipient,
+        begin_poll=terminals.begin_poll,
+        loaders={**TENANCY_LOADERS, **identity.LOADERS, **PRODUCT_LOADERS},
     )
     downlink.register(services, sources)
     return services

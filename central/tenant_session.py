@@ -97,7 +97,7 @@ async def tenant_session(database: Database, caller: Caller, *, reports: bool = 
 
     Raises `DatabaseUnavailableError` for an outage, at any statement or at the commit, whose outcome is then unknown.
     """
-    if type(caller.tenant_id) is not UUID:
+    if not isinstance(caller.tenant_id, UUID):
         raise TypeError("a tenant is a UUID")
     async with database.connection(reports=reports) as connection:
         raw = await connection.get_raw_connection()

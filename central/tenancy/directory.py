@@ -15,7 +15,7 @@ async def find(database: Database, kind: str, key: str) -> UUID | None:
     async with database.connection() as connection:
         statement = select(directory.c.tenant_id).where(directory.c.kind == kind, directory.c.key == key)
         found: UUID | None = (await connection.execute(statement)).scalar()
-        return found
+        return None if found is None else UUID(int=found.int)  # asyncpg's own UUID is a subclass
 
 
 async def add(session: TenantSession, kind: str, key: str) -> bool:

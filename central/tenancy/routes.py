@@ -4,15 +4,13 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import text
 
 from central.downlink.change_log import RecordedChange, record
 from central.http import OWNER, VIEWER, NotFound, Request, Route
 from central.tenancy import audit, settings
+from central.tenancy.places import unknown_locations
 from central.tenant_session import TenantSession
 from protocol.downlink import settings_id
-
-_location: Final = text("select true from till.locations where tenant_id = :tenant_id and location_id = :location_id")
 
 
 async def get_settings(_request: Request, session: TenantSession) -> dict[str, Any]:
@@ -34,9 +32,7 @@ async def change_location_settings(request: Request, session: TenantSession, bod
 
 
 async def _require_location(session: TenantSession, location_id: UUID) -> None:
-    """Settings lie below locations, so their table is asked only whether there is one."""
-    row = {"tenant_id": session.tenant_id, "location_id": location_id}
-    if (await session.execute(_location, row)).first() is None:
+    if await unknown_locations(session, [location_id]):
         raise NotFound
 
 
