@@ -7,7 +7,7 @@ SQLite refuses some of them by answering another value rather than by raising.
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, Literal, TypeVar
@@ -85,7 +85,11 @@ class Writer:
 
     async def run(self, work: Callable[[], _Result]) -> _Result:
         """Do `work` after all that was handed over before; a cancelled caller doesn't stop what has begun."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        return await self.submit(work)
+
+    def submit(self, work: Callable[[], _Result]) -> Awaitable[_Result]:
+        """`run`, handed over before this returns; the answer may be awaited later."""
+        return asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def close(self) -> None:
         """Wait for what was handed over, then end the thread."""

@@ -16,7 +16,7 @@ What is always true:
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Final
@@ -148,12 +148,16 @@ class Journal:
 
     async def write(self, work: Callable[[sqlite3.Connection], None]) -> None:
         """Another small transaction on the writer's thread: spool states, the open sale, deliveries."""
+        await self.submit(work)
+
+    def submit(self, work: Callable[[sqlite3.Connection], None]) -> Awaitable[None]:
+        """`write`, handed over before this returns: whatever is appended later comes after it."""
 
         def in_transaction() -> None:
             with transaction(self._connection) as connection:
                 work(connection)
 
-        await self._writer.run(in_transaction)
+        return self._writer.submit(in_transaction)
 
     def append_now(self, batch: Batch) -> Appended:
         """`append`, on the writer's own thread."""

@@ -71,13 +71,17 @@ class ReplicaRule(Struct, frozen=True):
     starts_at: datetime | None = None
     ends_at: datetime | None = None
     days_of_week: tuple[int, ...] | None = None
-    time_from: time | None = None
-    time_to: time | None = None
+    time_from: str | None = None
+    time_to: str | None = None
     min_quantity_milli: int = 0
     priority: int = 0
 
     def rule(self) -> PriceRule:
-        return PriceRule(**{name: getattr(self, name) for name in self.__struct_fields__})
+        """The rule as carts are priced by it; its times stand as 10:00 or 10:00:00."""
+        fields = {name: getattr(self, name) for name in self.__struct_fields__}
+        fields["time_from"] = None if self.time_from is None else time.fromisoformat(self.time_from)
+        fields["time_to"] = None if self.time_to is None else time.fromisoformat(self.time_to)
+        return PriceRule(**fields)
 
 
 class PinHash(Struct, frozen=True):

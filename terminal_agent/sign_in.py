@@ -8,7 +8,6 @@ runs on the monotonic clock and begins anew after a restart, so that neither a r
 
 import asyncio
 import base64
-import binascii
 import hashlib
 import hmac
 import sqlite3
@@ -38,12 +37,15 @@ def wait_seconds(wrong: int) -> float:
 
 
 class SignIn:
-    """Checks PINs against the replica; `monotonic` is a clock in seconds that nobody can turn."""
+    """Checks PINs against the replica.
+
+    `pin_key` is base64 as central gave it; `monotonic` is a clock in seconds that nobody can turn.
+    """
 
     def __init__(self, catalogue: Catalogue, journal: Journal, pin_key: bytes, monotonic: Callable[[], float]) -> None:
         self._catalogue = catalogue
         self._journal = journal
-        self._pin_key = pin_key
+        self._pin_key = _decoded(pin_key.decode())
         self._monotonic = monotonic
         self._wrong: dict[str, int] = dict(journal.reader.execute("select cashier_id, wrong from pin_attempts"))
         self._next_try = {cashier: monotonic() + wait_seconds(wrong) for cashier, wrong in self._wrong.items()}
@@ -110,10 +112,7 @@ def _matches(pin_hash: PinHash, pin: str, pin_key: bytes) -> bool:
 
 
 def _decoded(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except binascii.Error:
-        return bytes.fromhex(text)
+    return base64.b64decode(text, validate=True)
 
 
 def _person(cashier: ReplicaCashier) -> Person:

@@ -1,17 +1,13 @@
-"""What the decisions share: the date of an entry, a trace in the journal, and masking what looks like a card number."""
+"""What the decisions share: the date of an entry, a trace in the journal, texts without card numbers."""
 
-import re
 from collections.abc import Mapping
 from datetime import date
-from typing import Final
 
+from protocol.card_numbers import masked as without_card_numbers
 from protocol.events import TillLog
 from terminal_agent.register.events import Entry
 from terminal_agent.register.state import RegisterState
 from terminal_agent.register.terms import Given
-
-_DIGITS: Final = re.compile(r"(?<![0-9])[0-9](?:[ -]?[0-9]){13,18}(?![0-9])")
-_CARD_START: Final = re.compile(r"[3-6]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720")
 
 
 def business_date(state: RegisterState, given: Given) -> date:
@@ -35,20 +31,5 @@ def entry_of_log(state: RegisterState, given: Given, kind: str, data: Mapping[st
 
 
 def masked(text: str | None) -> str | None:
-    """The text, with all but first six and last four digits of what looks like a card number starred out."""
-    return None if text is None else _DIGITS.sub(_mask, text)
-
-
-def _mask(found: re.Match[str]) -> str:
-    digits = [character for character in found[0] if character.isdigit()]
-    if not _CARD_START.match("".join(digits)) or not _luhn(digits):
-        return found[0]
-    return "".join(digits[:6]) + "*" * (len(digits) - 10) + "".join(digits[-4:])
-
-
-def _luhn(digits: list[str]) -> bool:
-    total = 0
-    for index, digit in enumerate(reversed(digits)):
-        value = int(digit) * (1 + index % 2)
-        total += value - 9 if value > 9 else value
-    return total % 10 == 0
+    """A text that came from a person, with what looks like a card number in it starred out."""
+    return None if text is None else without_card_numbers(text)

@@ -104,8 +104,7 @@ def print_x(state: RegisterState, command: PrintX, given: Given) -> Events:
 
 
 def reprint(state: RegisterState, command: Reprint, given: Given) -> Events:
-    if given.receipt is None or not given.receipt.own:
-        raise Refused("unknown-receipt", receipt_number=command.receipt_number)
+    """The copy itself is made of the slip that the spool keeps."""
     return [entry_of_log(state, given, "reprint", {"receipt_number": command.receipt_number})]
 
 

@@ -1,0 +1,313 @@
+"""The first flow as one function: take a command, decide, append, evolve, tell. Screen, scanner and API call it.
+
+Nothing here waits for a network. A scan waits for one indexed read; what commits waits for one fsync, on the journal's
+thread; a PIN is checked in a thread of its own. One command is taken at a time.
+"""
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from protocol.events import Refund, Sale
+from terminal_agent.answers import Answers, fingerprint, insert_answer
+from terminal_agent.catalogue import Catalogue
+from terminal_agent.clock import Clock
+from terminal_agent.disk_space import DiskSpace
+from terminal_agent.journal import Batch, Committed, Draft, Journal, JournalError, Remembered
+from terminal_agent.known_receipts import find_receipt
+from terminal_agent.printing.receipt import Shop
+from terminal_agent.printing.slips import slips
+from terminal_agent.printing.spool import Spool, answer_for, printed_document
+from terminal_agent.register.commands import (
+    AddLine,
+    Command,
+    ConfirmPrint,
+    GiveBack,
+    Reprint,
+    Scan,
+    SignIn,
+    TakeTender,
+    VoidReceipt,
+)
+from terminal_agent.register.decide import check_state, decide, evolved
+from terminal_agent.register.decision import entry_of_log
+from terminal_agent.register.events import Entry, RegisterEvent, with_payload
+from terminal_agent.register.refusals import Refused
+from terminal_agent.register.state import RegisterState
+from terminal_agent.register.terms import Given, Terms
+from terminal_agent.replay import register_state
+from terminal_agent.sign_in import SignIn as PinCheck
+from terminal_agent.state_view import Surroundings, state_view
+from terminal_agent.suspended import Suspended, write_behind_seconds_max
+
+flush_delay_seconds: Final = write_behind_seconds_max / 2
+_encoder: Final = msgspec.json.Encoder()
+_log = structlog.get_logger()
+
+
+class Counter(Protocol):
+    """What stands around the register: devices, printing, contact with central."""
+
+    def surroundings(self) -> Surroundings: ...
+    def is_online(self) -> bool: ...
+    def committed(self) -> None:
+        """Something new waits to be sent up."""
+
+    def changed(self) -> None:
+        """The state is another one."""
+
+
+class Checkout:
+    """One register, its journal and its counter."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        catalogue: Catalogue,
+        pins: PinCheck,
+        clock: Clock,
+        spool: Spool,
+        space: DiskSpace,
+        shop: Shop,
+        ids: Callable[[], UUID],
+        counter: Counter,
+    ) -> None:
+        self._journal = journal
+        self._catalogue = catalogue
+        self._pins = pins
+        self._clock = clock
+        self._spool = spool
+        self._space = space
+        self._shop = shop
+        self._ids = ids
+        self._counter = counter
+        self._suspended = Suspended(journal.reader)
+        self._answers = Answers(journal.reader, list(self._suspended.commands))
+        self._one_at_a_time = asyncio.Lock()
+        self._behind = asyncio.Event()
+        self.state: RegisterState = register_state(journal.reader, journal.counters, self._suspended)
+
+    async def handle(self, command: Command) -> bytes:
+        """Do what a front end asks; the answer is JSON, `{"events": […], "state": {…}}`, and is on the disk.
+
+        Raises `Refused`, and then nothing has changed but the trace of a wrong PIN.
+        """
+        async with self._one_at_a_time:
+            before = self._answers.find(command)
+            if before is not None:
+                return before or self._answer([], self.state)
+            check_state(self.state, command)
+            if isinstance(command, ConfirmPrint) and command.whole:
+                return await self._witness(command)
+            given = await self._given(command)
+            original = self._original_slip(command)
+            asked = _as_reprint(command)
+            events = decide(self.state, asked, given)
+            if any(isinstance(event, Entry) for event in events):
+                return await self._commit(command, events, given, original)
+            self.state = evolved(self.state, events)
+            answer = self._answer([], self.state)
+            self._suspended.done(command.command_id)
+            self._answers.keep(command, answer)
+            self._behind.set()
+            self._counter.changed()
+            return answer
+
+    def terms(self) -> Terms:
+        """By what this terminal sells now: the replica's settings, else those of the enrolment."""
+        enrolled, settings = self._journal.current.answer, self._catalogue.settings
+        return Terms(
+            location_id=enrolled.location_id,
+            currency=enrolled.currency,
+            price_mode=settings.price_mode or enrolled.price_mode,  # type: ignore[arg-type]  # the contract's two
+            tax_rounding=settings.tax_rounding or enrolled.tax_rounding,  # type: ignore[arg-type]
+            cash_rounding_minor=settings.cash_rounding_minor or enrolled.cash_rounding_minor,
+            zone=self._shop.zone,
+            settings=settings,
+            rules=self._catalogue.rules,
+            catalogue_through=self._catalogue.progress.catalogue_through,
+        )
+
+    def view(self) -> dict[str, Any]:
+        """The state as front ends see it."""
+        return state_view(self.state, self.terms(), self._counter.surroundings())
+
+    async def write_behind(self) -> None:
+        """Bring changes of the open sale to the disk, soon after they happened; runs until cancelled."""
+        while True:
+            await self._behind.wait()
+            await asyncio.sleep(flush_delay_seconds)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Bring the open sale to the disk now."""
+        async with self._one_at_a_time:
+            self._behind.clear()
+            state, commands, at = self.state, list(self._suspended.commands), self._clock.now()
+            if not self._suspended.is_behind(state):
+                return
+            writing = self._journal.submit(lambda connection: self._suspended.write(connection, state, commands, at))
+        try:
+            await writing
+        except sqlite3.Error as error:
+            _log.error("open-sale-not-written", error=str(error))
+            return
+        self._suspended.written(state)
+
+    async def _given(self, command: Command) -> Given:
+        """All that the decision needs and may not look up itself. Raises `Refused`."""
+        zone = self._shop.zone
+        today = self._clock.today(zone)
+        day = self.state.shift.business_date if self.state.shift else today
+        person = supervisor = sellable = receipt = None
+        approval = getattr(command, "approval", None)
+        if isinstance(command, SignIn):
+            person = await self._sign_in(command)
+        elif approval is not None:
+            supervisor = await self._pins.supervisor(approval.number, approval.pin)
+        if isinstance(command, Scan):
+            sellable = self._catalogue.by_reading(command.barcode, day)
+        elif isinstance(command, AddLine) and command.sku is not None and command.voucher_code is None:
+            sellable = self._catalogue.by_sku(command.sku, day)
+        elif isinstance(command, GiveBack | VoidReceipt):
+            receipt = find_receipt(self._journal.reader, self._catalogue, command.receipt_number)
+        return Given(
+            at=self._clock.now(),
+            ids=self._ids,
+            terms=self.terms(),
+            today=today,
+            server_date=self._clock.server_date(zone),
+            online=self._counter.is_online(),
+            disk_short=isinstance(command, TakeTender | GiveBack | VoidReceipt) and self._space.is_short(),
+            person=person,
+            supervisor=supervisor,
+            sellable=sellable,
+            receipt=receipt,
+        )
+
+    async def _sign_in(self, command: SignIn) -> Any:
+        try:
+            return await self._pins.person(command.number, command.pin)
+        except Refused as refused:
+            await self._log_refused(command, refused)
+            raise
+
+    async def _log_refused(self, command: SignIn, refused: Refused) -> None:
+        cashier = self._catalogue.cashiers.get(command.number)
+        now = self._clock.now()
+        given = Given(at=now, ids=self._ids, terms=self.terms(), today=self._clock.today(self._shop.zone))
+        data = {"code": refused.code, "cashier_id": None if cashier is None else str(cashier.cashier_id)}
+        entry = entry_of_log(self.state, given, "sign_in_refused", data)
+        with contextlib.suppress(JournalError):
+            await self._append(Batch((self._draft(entry),), now), [entry])
+
+    async def _commit(
+        self, command: Command, events: Sequence[RegisterEvent], given: Given, original: bytes | None
+    ) -> bytes:
+        """Append what happened, with its paper, its answer and the open sale after it, in one transaction."""
+        before = self.state
+        entries = [event for event in events if isinstance(event, Entry)]
+        around, terms, commands = self._counter.surroundings(), given.terms, list(self._suspended.commands)
+        after: list[RegisterState] = []
+
+        def prints(committed: Sequence[Committed]) -> Sequence[Any]:
+            after.append(evolved(before, _with_numbers(events, committed)))
+            return slips(entries, committed, before, self._shop, original)
+
+        def answer(committed: Sequence[Committed]) -> bytes:
+            return _answer(committed, state_view(after[-1], terms, around))
+
+        def suspend(connection: sqlite3.Connection) -> None:
+            self._suspended.write(connection, after[-1], commands, given.at)
+            if isinstance(command, ConfirmPrint):
+                answer_for(connection, command.receipt_number, whole=False, at=given.at)
+
+        remembered = None
+        if command.command_id is not None:
+            remembered = Remembered(command.command_id, fingerprint(command), answer)
+        drafts = tuple(self._draft(entry) for entry in entries)
+        batch = Batch(drafts, given.at, prints=prints, remembered=remembered, suspend=suspend)
+        committed, kept = await self._append(batch, entries)
+        self.state = after[-1]
+        self._suspended.written(self.state)
+        self._after_commit(committed)
+        return kept if kept is not None else answer(committed)
+
+    async def _append(self, batch: Batch, entries: Sequence[Entry]) -> tuple[Sequence[Committed], bytes | None]:
+        try:
+            appended = await self._journal.append(batch)
+        except JournalError as error:
+            _log.error("journal-failed", error=str(error))
+            raise Refused("journal-failed", str(error)) from error
+        self._counter.committed()
+        return appended.events, appended.answer
+
+    def _after_commit(self, committed: Sequence[Committed]) -> None:
+        """Tell the printer, the drawer and everybody who looks on."""
+        if any(self._opens_drawer(event) for event in committed):
+            self._spool.open_drawer()
+        self._spool.recount()
+        self._spool.wake()
+        self._counter.changed()
+
+    def _opens_drawer(self, event: Committed) -> bool:
+        payload = event.payload
+        if isinstance(payload, Sale | Refund):
+            kinds = {kind.code for kind in self._catalogue.settings.tender_types or () if kind.opens_drawer}
+            return any(tender.method == "CASH" or tender.tender_type in kinds for tender in payload.tenders)
+        return event.type in ("NO_SALE", "CASH_MOVEMENT", "SHIFT_OPEN", "SHIFT_CLOSE")
+
+    async def _witness(self, command: ConfirmPrint) -> bytes:
+        """A person says that the paper came out whole."""
+        if command.receipt_number not in self._spool.unconfirmed:
+            raise Refused("nothing-to-confirm", receipt_number=command.receipt_number)
+        answer, at = self._answer([], self.state), self._clock.now()
+
+        def work(connection: sqlite3.Connection) -> None:
+            answer_for(connection, command.receipt_number, whole=True, at=at)
+            insert_answer(connection, command, answer, at)
+
+        await self._journal.write(work)
+        self._spool.recount()
+        self._counter.changed()
+        return answer
+
+    def _original_slip(self, command: Command) -> bytes | None:
+        """The document that a reprint copies. Raises `Refused`."""
+        if isinstance(command, ConfirmPrint) and command.receipt_number not in self._spool.unconfirmed:
+            raise Refused("nothing-to-confirm", receipt_number=command.receipt_number)
+        if not isinstance(command, Reprint | ConfirmPrint):
+            return None
+        original = printed_document(self._journal.reader, command.receipt_number)
+        if original is None:
+            raise Refused("unknown-receipt", receipt_number=command.receipt_number)
+        return original
+
+    def _draft(self, entry: Entry) -> Draft:
+        return Draft(entry.payload, entry.at, entry.business_date, self._clock.offset_ms)
+
+    def _answer(self, committed: Sequence[Committed], state: RegisterState) -> bytes:
+        return _answer(committed, state_view(state, self.terms(), self._counter.surroundings()))
+
+
+def _answer(committed: Sequence[Committed], view: dict[str, Any]) -> bytes:
+    events = [{"sequence": event.sequence, "type": event.type} for event in committed]
+    return _encoder.encode({"events": events, "state": view})
+
+
+def _as_reprint(command: Command) -> Command:
+    """Saying that a receipt is not whole asks for a copy of it."""
+    return Reprint(receipt_number=command.receipt_number) if isinstance(command, ConfirmPrint) else command
+
+
+def _with_numbers(events: Sequence[RegisterEvent], committed: Sequence[Committed]) -> list[RegisterEvent]:
+    """The decision's events, their entries as the journal sealed them."""
+    sealed = iter(committed)
+    return [with_payload(event, next(sealed).payload) if isinstance(event, Entry) else event for event in events]

@@ -1,0 +1,306 @@
+"""The daemon on a till: puts the rooms together, keeps their tasks running, and stops cleanly."""
+
+import asyncio
+import contextlib
+import importlib.metadata
+import random
+import signal
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+import structlog
+import uuid_utils
+
+from hardware.devices import Attendance, Device, DeviceOwner, DeviceStatus, own_printer, own_scanner
+from hardware.printers.escpos_driver import PrinterDriver
+from hardware.scanners.framing import Scan as Reading
+from protocol.downlink import DeviceStatus as ReportedDevice
+from protocol.downlink import TerminalStatus, status_seconds
+from protocol.events import write_time
+from terminal_agent.catalogue import Catalogue
+from terminal_agent.central_link import CentralLink, CentralUnreachableError, TokenRefusedError
+from terminal_agent.checkout import Checkout
+from terminal_agent.clock import Clock
+from terminal_agent.config import Config
+from terminal_agent.disk_space import DiskSpace
+from terminal_agent.downlink import Downlink
+from terminal_agent.identity import Enrolment
+from terminal_agent.journal import Journal, read_counters
+from terminal_agent.local_api import LocalApi
+from terminal_agent.patience import Patience
+from terminal_agent.printing.receipt import Shop
+from terminal_agent.printing.spool import Spool
+from terminal_agent.register.commands import Scan
+from terminal_agent.register.refusals import Refused
+from terminal_agent.sign_in import SignIn
+from terminal_agent.state_directory import StateDirectory
+from terminal_agent.state_view import DeviceView, PrintingView, Surroundings, SyncView
+from terminal_agent.uplink import Uplink
+
+settle_seconds_max: Final = 3.0
+_log = structlog.get_logger()
+
+
+class NotEnrolledError(Exception):
+    """The state directory holds no enrolment; enrol the terminal first."""
+
+
+def new_id() -> UUID:
+    """A UUID of version 7."""
+    return UUID(bytes=uuid_utils.uuid7().bytes)
+
+
+class Daemon:
+    """One terminal at work. The caller holds the state directory's lock."""
+
+    def __init__(self, directory: StateDirectory, config: Config) -> None:
+        self._directory = directory
+        self._config = config
+        self._chance = random.SystemRandom()
+        self._space = DiskSpace(
+            directory.reserve, bytes_reserved=config.reserve_bytes, free_bytes_min=config.free_bytes_min
+        )
+        self._space.keep_reserve()
+        self._journal = Journal(directory.journal, self._space)
+        if not self._journal.enrolments:
+            self._journal.close()
+            raise NotEnrolledError("this terminal is not enrolled; `till-terminal enrol --server URL --code CODE`")
+        enrolment = self._journal.current
+        self._clock = Clock(self._journal.reader)
+        self._catalogue = Catalogue(
+            directory.catalogue, location_id=enrolment.answer.location_id, currency=enrolment.answer.currency
+        )
+        self._devices: dict[str, DeviceStatus] = {}
+        self._online = False
+        self._last_contact_at: str | None = None
+        self._problems: tuple[str, ...] = ()
+        self._api: LocalApi | None = None
+        self._link = self._new_link(enrolment)
+        self._uplink = self._new_uplink(self._link)
+        self._old_uplinks = [
+            self._new_uplink(self._new_link(old)) for old in self._journal.enrolments[:-1] if self._owes(old)
+        ]
+        self._downlink = Downlink(
+            self._link,
+            self._catalogue,
+            patience=Patience(self._chance),
+            chance=self._chance,
+            on_change=self.changed,
+        )
+        self._spool = Spool(self._journal, rendering=directory.rendering, now=self._clock.now, on_change=self.changed)
+        self._checkout = self._new_checkout(enrolment)
+
+    async def run(self, announce: Callable[[str], None]) -> None:
+        """Work until SIGTERM or SIGINT; `announce` is told the local API's URL once it listens."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await self._spool.recover()
+        self._api = LocalApi(
+            checkout=self._checkout,
+            catalogue=self._catalogue,
+            journal=self._journal,
+            token=self._directory.api_token(),
+        )
+        url = await self._api.start(self._config.listen)
+        announce(url)
+        tasks = [asyncio.create_task(self._kept_up(name, work), name=name) for name, work in self._work()]
+        await stop.wait()
+        await self._stop(tasks)
+
+    def surroundings(self) -> Surroundings:
+        """What the state shows beside the register."""
+        delivery = self._uplink.delivery
+        return Surroundings(
+            devices=tuple(
+                DeviceView(of.name, of.kind, of.state.value, of.reason, of.detail or None)
+                for of in self._devices.values()
+            ),
+            printing=PrintingView(self._spool.queued, len(self._spool.unconfirmed), self._spool.unconfirmed),
+            sync=SyncView(
+                online=self._online,
+                pending=self._uplink.pending + sum(old.pending for old in self._old_uplinks),
+                acknowledged_through=delivery.acknowledged_through,
+                last_contact_at=self._last_contact_at,
+                catalogue_through=self._catalogue.progress.catalogue_through,
+                needs_help=delivery.needs_help,
+                forked=delivery.forked,
+            ),
+            problems=self._problems,
+        )
+
+    def is_online(self) -> bool:
+        return self._online
+
+    def committed(self) -> None:
+        self._uplink.wake()
+
+    def changed(self) -> None:
+        if self._api is not None:
+            self._api.changed()
+
+    def _work(self) -> list[tuple[str, Callable[[], Coroutine[Any, Any, None]]]]:
+        work: list[tuple[str, Callable[[], Coroutine[Any, Any, None]]]] = [
+            ("uplink", self._uplink.run),
+            ("downlink", self._downlink.run),
+            ("status", self._report),
+            ("open-sale", self._checkout.write_behind),
+        ]
+        work += [(f"uplink-{index}", old.run) for index, old in enumerate(self._old_uplinks)]
+        work += [(device.name, self._owner(device).run) for device in self._config.devices if _is_driven(device)]
+        return work
+
+    async def _kept_up(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run a task; should it fail by a mistake of ours, say so and begin again, since the sale must go on."""
+        while True:
+            try:
+                await work()
+                return
+            except Exception:
+                _log.exception("task-failed", task=name)
+                await asyncio.sleep(1.0)
+
+    async def _stop(self, tasks: list["asyncio.Task[None]"]) -> None:
+        """Finish what is on its way, keep the open sale, close everything."""
+        assert self._api is not None
+        await self._api.stop()
+        await self._spool.settle(settle_seconds_max if any(of.kind == "printer" for of in self._config.devices) else 0)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._checkout.flush()
+        await self._journal.write(self._clock.keep)
+        await self._link.close()
+        self._journal.close()
+        self._catalogue.close()
+
+    async def _report(self) -> None:
+        """Tell central how this terminal is, each minute and whenever it is back in contact."""
+        while True:
+            with contextlib.suppress(CentralUnreachableError, TokenRefusedError):
+                await self._link.request(
+                    "POST",
+                    "/v1/sync/status",
+                    headers={"Content-Type": "application/json"},
+                    body=msgspec.json.encode(self._status()),
+                )
+            await self._journal.write(self._clock.keep)
+            short = self._space.is_short()
+            self._problems = ("disk-full",) if short else ()
+            await asyncio.sleep(status_seconds)
+
+    def _status(self) -> TerminalStatus:
+        shift = self._checkout.state.shift
+        return TerminalStatus(
+            agent_version=importlib.metadata.version("tillstream"),
+            pending=self._uplink.pending,
+            oldest_pending_at=self._oldest_pending_at(),
+            catalogue_through=self._catalogue.progress.catalogue_through,
+            clock_offset_ms=self._clock.offset_ms,
+            disk_free_bytes=self._space.free_bytes(),
+            open_shift=None if shift is None else str(shift.shift_id),
+            devices=tuple(ReportedDevice(of.name, of.kind, of.state.value) for of in self._devices.values()),
+        )
+
+    def _oldest_pending_at(self) -> str | None:
+        position = self._journal.current.base_position + self._uplink.delivery.next_wanted()
+        row = self._journal.reader.execute("select line from journal where position = ?", (position,)).fetchone()
+        return None if row is None else str(msgspec.json.decode(row[0])["created_at"])
+
+    def _contact(self, answered: bool) -> None:
+        if answered:
+            self._last_contact_at = write_time(self._clock.now())
+        if answered != self._online:
+            self._online = answered
+            self.changed()
+
+    def _new_link(self, enrolment: Enrolment) -> CentralLink:
+        key = self._directory.read_private_key(enrolment.key_name)
+        if key is None:
+            raise NotEnrolledError(f"the key {enrolment.key_name} is gone; enrol the terminal anew")
+        return CentralLink(
+            enrolment,
+            key,
+            self._clock,
+            ca_file=self._config.ca_file,
+            journal_end=lambda: self._end_of(enrolment),
+            on_contact=self._contact,
+        )
+
+    def _new_uplink(self, link: CentralLink) -> Uplink:
+        uplink = Uplink(
+            link,
+            self._journal,
+            last_sequence=lambda: self._end_of(link.enrolment)[0],
+            patience=Patience(self._chance),
+            on_change=self.changed,
+        )
+        link.on_position = uplink.wake
+        return uplink
+
+    def _new_checkout(self, enrolment: Enrolment) -> Checkout:
+        identity = enrolment.answer
+        return Checkout(
+            journal=self._journal,
+            catalogue=self._catalogue,
+            pins=SignIn(
+                self._catalogue, self._journal, self._directory.read_secret(enrolment.pin_key_name), time.monotonic
+            ),
+            clock=self._clock,
+            spool=self._spool,
+            space=self._space,
+            shop=Shop(
+                identity.tenant_name,
+                identity.location_name,
+                identity.terminal_id,
+                identity.currency,
+                enrolment.zone,
+                self._config.columns,
+            ),
+            ids=new_id,
+            counter=self,
+        )
+
+    def _end_of(self, enrolment: Enrolment) -> tuple[int, str]:
+        if enrolment.number == self._journal.current.number:
+            counters = self._journal.counters
+        else:
+            counters = read_counters(self._journal.reader, enrolment.number)
+        return counters.sequence, counters.last_hash
+
+    def _owes(self, enrolment: Enrolment) -> bool:
+        row = self._journal.reader.execute(
+            "select sequence - acknowledged_through from counters join deliveries using (enrolment)"
+            " where enrolment = ?",
+            (enrolment.number,),
+        ).fetchone()
+        return row is not None and row[0] > 0
+
+    def _owner(self, device: Device) -> DeviceOwner:
+        if device.kind == "printer":
+
+            async def serve(driver: PrinterDriver, attendance: Attendance) -> None:
+                await self._spool.serve(driver, attendance)
+
+            return own_printer(device, serve, self._device_changed)
+        return own_scanner(device, self._scanned, self._device_changed)
+
+    def _device_changed(self, status: DeviceStatus) -> None:
+        self._devices[status.name] = status
+        self.changed()
+
+    async def _scanned(self, reading: Reading) -> None:
+        """What the scanner read goes the way of a typed command; a refusal is shown, and heard, at the till."""
+        text = (reading.aim or "") + reading.text
+        try:
+            await self._checkout.handle(Scan(barcode=text))
+        except Refused as refused:
+            _log.info("scan-refused", code=refused.code)
+
+
+def _is_driven(device: Device) -> bool:
+    return device.kind in ("printer", "scanner")

@@ -1,0 +1,228 @@
+"""What the command line does with a journal beside `run`: recount it, export it, push it, show what it holds.
+
+Reading works while the daemon does: SQLite's readers see whole transactions.
+"""
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from random import SystemRandom
+from typing import Any
+from uuid import UUID
+
+from hardware.printers.document import document_from_json, document_to_text
+from migrations.terminal.journal import migrations
+from protocol.chain import line_hash, sign_batch
+from protocol.events import EnvelopeError, read_line
+from protocol.journal_file import JournalHeader, SectionSignature, cut_sections, write_header
+from terminal_agent.central_link import CentralLink
+from terminal_agent.clock import Clock
+from terminal_agent.config import Config
+from terminal_agent.daemon import NotEnrolledError
+from terminal_agent.database import connect, migrate
+from terminal_agent.disk_space import DiskSpace
+from terminal_agent.identity import Enrolment, enrolments, pending
+from terminal_agent.journal import Journal, lines_from, read_counters
+from terminal_agent.patience import Patience
+from terminal_agent.printing.spool import printed_document
+from terminal_agent.state_directory import StateDirectory
+from terminal_agent.uplink import Uplink, read_delivery
+
+
+class JournalBrokenError(Exception):
+    """A journal is not what it was written as; the message says where."""
+
+
+def terminal_summary(directory: StateDirectory) -> dict[str, Any]:
+    """What `till-terminal status` says."""
+    with _reading(directory) as connection:
+        known = enrolments(connection)
+        if not known:
+            raise NotEnrolledError("this terminal is not enrolled; `till-terminal enrol --server URL --code CODE`")
+        current = known[-1]
+        counters = read_counters(connection, current.number)
+        delivery = read_delivery(connection, current.number)
+        jobs = dict(connection.execute("select state, count(*) from print_jobs group by state"))
+        identity = current.answer
+        return {
+            "terminal_id": identity.terminal_id,
+            "epoch": identity.epoch,
+            "server": current.server,
+            "tenant_name": identity.tenant_name,
+            "location_id": identity.location_id,
+            "location_name": identity.location_name,
+            "receipt_prefix": identity.receipt_prefix,
+            "last_sequence": counters.sequence,
+            "last_hash": counters.last_hash,
+            "acknowledged_through": delivery.acknowledged_through,
+            "pending": pending(connection),
+            "forked": delivery.forked,
+            "needs_help": delivery.needs_help,
+            "receipts": counters.receipts,
+            "z_number": counters.z_number,
+            "prints_queued": jobs.get("queued", 0),
+            "prints_unconfirmed": jobs.get("unconfirmed", 0),
+            "prints_printed": jobs.get("printed", 0),
+            "enrolments": [
+                {"terminal_id": of.answer.terminal_id, "epoch": of.answer.epoch, "pending": _owed(connection, of)}
+                for of in known
+            ],
+        }
+
+
+def verify_journal(directory: StateDirectory) -> Iterator[str]:
+    """A line for each enrolment whose chain holds. Raises `JournalBrokenError` at the first that doesn't."""
+    with _reading(directory) as connection:
+        answer = connection.execute("pragma quick_check").fetchone()[0]
+        if answer != "ok":
+            raise JournalBrokenError(f"the file is damaged ({answer}); export what is good, then enrol anew")
+        for enrolment in enrolments(connection):
+            count = _verify(connection, enrolment)
+            yield f"epoch {enrolment.answer.epoch} of {enrolment.answer.terminal_id}: {count} lines, chain whole"
+
+
+def export_journal(directory: StateDirectory, file: Path, epoch: int | None) -> int:
+    """Write one enrolment's lines, signed, for any courier (`protocol.journal_file`); answers how many.
+
+    Raises `NotEnrolledError` for an epoch that this directory does not hold, `JournalBrokenError` for a broken chain.
+    """
+    with _reading(directory) as connection:
+        enrolment = _of_epoch(enrolments(connection), epoch)
+        key = directory.read_private_key(enrolment.key_name)
+        if key is None:
+            raise NotEnrolledError(f"the key {enrolment.key_name} is gone, so nothing can be signed; call for help")
+        _verify(connection, enrolment)
+        last = read_counters(connection, enrolment.number).sequence
+        lengths: list[int] = []
+        hashes: list[str] = []
+        for _, line, stored_hash in lines_from(connection, enrolment, 1, last):
+            lengths.append(len(line))
+            hashes.append(stored_hash)
+        signatures = []
+        end = 0
+        for count in cut_sections(lengths):
+            end += count
+            signatures.append(SectionSignature(count, sign_batch(key, hashes[end - 1])))
+        header = JournalHeader(
+            terminal_id=UUID(enrolment.answer.terminal_id),
+            epoch=enrolment.answer.epoch,
+            public_key=enrolment.public_key,
+            signatures=tuple(signatures),
+        )
+        with file.open("wb") as out:
+            out.write(write_header(header))
+            for _, line, _ in lines_from(connection, enrolment, 1, last):
+                out.write(line + b"\n")
+            out.flush()
+            os.fsync(out.fileno())
+    return len(lengths)
+
+
+def find_line(directory: StateDirectory, receipt_number: str, *, as_paper: bool) -> str:
+    """A receipt as its paper says it, or as its line in the journal. Raises `NotEnrolledError` for an unknown one."""
+    with _reading(directory) as connection:
+        if as_paper:
+            document = printed_document(connection, receipt_number)
+            if document is not None:
+                return document_to_text(document_from_json(document))
+        row = connection.execute(
+            "select line from journal where receipt_number = ? order by position desc limit 1", (receipt_number,)
+        ).fetchone()
+    if row is None:
+        raise NotEnrolledError(f"no receipt {receipt_number} in this journal; see `till-terminal status`")
+    return bytes(row[0]).decode()
+
+
+async def push_journal(directory: StateDirectory, config: Config) -> int:
+    """Deliver all enrolments' pending lines, oldest enrolment first; answers how many. The caller holds the lock.
+
+    Raises `CentralUnreachableError` or `TokenRefusedError` where central did not take all.
+    """
+    space = DiskSpace(directory.reserve, bytes_reserved=0, free_bytes_min=0)
+    journal = Journal(directory.journal, space)
+    delivered = 0
+    try:
+        clock = Clock(journal.reader)
+        for enrolment in journal.enrolments:
+            delivered += await _push(directory, journal, enrolment, clock, config)
+        await journal.write(clock.keep)
+    finally:
+        journal.close()
+    return delivered
+
+
+async def _push(directory: StateDirectory, journal: Journal, enrolment: Enrolment, clock: Clock, config: Config) -> int:
+    counters = read_counters(journal.reader, enrolment.number)
+    key = directory.read_private_key(enrolment.key_name)
+    if key is None:
+        raise NotEnrolledError(f"the key {enrolment.key_name} is gone; export the journal instead")
+    link = CentralLink(
+        enrolment,
+        key,
+        clock,
+        ca_file=config.ca_file,
+        journal_end=lambda: (counters.sequence, counters.last_hash),
+        on_contact=lambda answered: None,
+    )
+    uplink = Uplink(
+        link,
+        journal,
+        last_sequence=lambda: counters.sequence,
+        patience=Patience(SystemRandom()),
+        on_change=lambda: None,
+    )
+    before = uplink.pending
+    try:
+        await uplink.push()
+    finally:
+        await link.close()
+    return before - uplink.pending
+
+
+@contextlib.contextmanager
+def _reading(directory: StateDirectory) -> Iterator[sqlite3.Connection]:
+    with contextlib.closing(connect(directory.journal, "FULL")) as connection:
+        migrate(connection, migrations)
+        yield connection
+
+
+def _of_epoch(known: list[Enrolment], epoch: int | None) -> Enrolment:
+    for enrolment in reversed(known):
+        if epoch is None or enrolment.answer.epoch == epoch:
+            return enrolment
+    held = ", ".join(str(enrolment.answer.epoch) for enrolment in known)
+    raise NotEnrolledError(f"no such enrolment here; the epochs are {held or 'none yet: enrol the terminal'}")
+
+
+def _owed(connection: sqlite3.Connection, enrolment: Enrolment) -> int:
+    counters = read_counters(connection, enrolment.number)
+    return max(0, counters.sequence - read_delivery(connection, enrolment.number).acknowledged_through)
+
+
+def _verify(connection: sqlite3.Connection, enrolment: Enrolment) -> int:
+    """Recount one chain. Raises `JournalBrokenError`."""
+    counters = read_counters(connection, enrolment.number)
+    prev, expected = enrolment.first_prev, 1
+    for sequence, line, stored_hash in lines_from(connection, enrolment, 1, counters.sequence + 1_000_000):
+        _check(sequence == expected, enrolment, expected, "is missing")
+        try:
+            envelope = read_line(bytes(line))
+        except EnvelopeError as error:
+            raise JournalBrokenError(f"sequence {sequence} of epoch {enrolment.answer.epoch}: {error}") from error
+        _check(envelope.sequence == sequence, enrolment, sequence, "bears another sequence")
+        _check(envelope.prev == prev, enrolment, sequence, "does not follow the line before it")
+        prev = line_hash(bytes(line))
+        _check(stored_hash == prev, enrolment, sequence, "has other bytes than its hash says")
+        expected += 1
+    _check(counters.sequence == expected - 1, enrolment, expected, "is missing at the end")
+    _check(counters.last_hash == prev, enrolment, expected - 1, "is not the last line that was counted")
+    return expected - 1
+
+
+def _check(holds: bool, enrolment: Enrolment, sequence: int, what: str) -> None:
+    if not holds:
+        raise JournalBrokenError(
+            f"sequence {sequence} of epoch {enrolment.answer.epoch} {what}; export the journal and call for help"
+        )

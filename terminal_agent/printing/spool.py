@@ -1,0 +1,189 @@
+"""The print spool: which document may be printed twice, and which may not.
+
+    queued        nothing of it has left                              prints when the printer can, as often as needed
+    sending       on the disk before byte 1: some may be on paper     after an error, crash or restart: unconfirmed
+    sent          the printer holds the rest                          proof on the same line: printed; else unconfirmed
+    printed       the printer's proof, or a person's word             again only as a copy, by request
+    unconfirmed   a person must look: "did it come out whole?"        yes: printed; no: a new job headed COPY
+    replaced      a person said no, and a copy was queued             never
+
+Each step is on the disk before it happens, so a kill at any moment prints no document twice without COPY on it. A job
+that waits for a person does not hold up those behind it.
+"""
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from hardware.devices import Attendance
+from hardware.printers.document import document_from_json
+from hardware.printers.escpos_driver import PrinterDriver, Proof
+from hardware.printers.rendering import render
+from hardware.transports.transport import LineLost
+from protocol.events import write_time
+from terminal_agent.journal import Journal
+
+write_seconds_max: Final = 30.0
+ask_again_seconds: Final = 1.0
+idle_seconds_max: Final = 5.0
+drawer_seconds_max: Final = 2.0
+_log = structlog.get_logger()
+
+
+class Spool:
+    """The print jobs of a journal and the task that prints them."""
+
+    def __init__(
+        self, journal: Journal, *, rendering: Path, now: Callable[[], datetime], on_change: Callable[[], None]
+    ) -> None:
+        self._journal = journal
+        self._rendering = rendering
+        self._now = now
+        self._on_change = on_change
+        self._woken = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._drawer_until = 0.0
+        self.queued = 0
+        self.unconfirmed: tuple[str, ...] = ()
+
+    async def recover(self) -> None:
+        """After a restart nobody knows what became of a job that was on its way."""
+        await self._journal.write(_recover)
+        self.recount()
+
+    def recount(self) -> None:
+        """Count anew what waits; to be called after jobs were added or answered for."""
+        reader = self._journal.reader
+        self.queued = int(reader.execute("select count(*) from print_jobs where state = 'queued'").fetchone()[0])
+        rows = reader.execute(
+            "select receipt_number from print_jobs where state = 'unconfirmed' order by job_id"
+        ).fetchall()
+        self.unconfirmed = tuple(row[0] or "" for row in rows)
+        self._on_change()
+
+    def wake(self) -> None:
+        """There is a new job."""
+        self._idle.clear()
+        self._woken.set()
+
+    def open_drawer(self) -> None:
+        """Open the drawer now or not at all: the wish lapses after `drawer_seconds_max`."""
+        self._drawer_until = asyncio.get_running_loop().time() + drawer_seconds_max
+        self._woken.set()
+
+    async def settle(self, seconds: float) -> None:
+        """Wait until nothing that can be printed waits, for so long at most."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+
+    async def serve(self, driver: PrinterDriver, attendance: Attendance) -> None:
+        """Print what is queued, one job after the other, until the line is lost."""
+        while True:
+            self._woken.clear()
+            await self._pulse_drawer(driver)
+            job = self._next_job()
+            if job is None:
+                self._idle.set()
+                if await self._wait(idle_seconds_max):
+                    continue
+            status = await driver.status()
+            attendance.report(status.reason or status.warning, "")
+            if job is None:
+                continue
+            if not status.can_print:
+                await self._mark(job[0], "queued", status.reason)
+                await self._wait(ask_again_seconds)
+                continue
+            await self._print(driver, attendance, *job)
+
+    async def _print(self, driver: PrinterDriver, attendance: Attendance, job_id: int, document: bytes) -> None:
+        parsed = document_from_json(document)
+        buffer = await asyncio.to_thread(render, parsed, driver.profile, job_id=job_id, pickle_dir=self._rendering)
+        await self._mark(job_id, "sending", None)
+        sent = await driver.send(buffer, deadline=write_seconds_max)
+        if not sent.complete:
+            await self._mark(job_id, "unconfirmed", sent.error or "the line took only a part")
+            raise LineLost(f"{driver.transport.address}: {sent.error}", "check the printer's cable and power")
+        await self._mark(job_id, "sent", None)
+        proof = await driver.proof(job_id, waiting=lambda status: attendance.report(status.reason))
+        if proof is Proof.PRINTED:
+            await self._mark(job_id, "printed", "proof")
+            return
+        if proof is Proof.NOT_GIVEN and driver.profile.sent_is_printed:
+            await self._mark(job_id, "printed", "sent")
+            return
+        await self._mark(job_id, "unconfirmed", proof.value)
+        if proof is not Proof.NOT_GIVEN:
+            raise LineLost(f"{driver.transport.address}: no proof of the job", "look whether the receipt is whole")
+
+    async def _pulse_drawer(self, driver: PrinterDriver) -> None:
+        wanted = asyncio.get_running_loop().time() < self._drawer_until
+        self._drawer_until = 0.0
+        if wanted:
+            result = await driver.open_drawer()
+            if not result.pulsed:
+                _log.warning("drawer-not-opened", reason=result.refused)
+
+    async def _wait(self, seconds: float) -> bool:
+        """Whether something woke the spool in that time."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _next_job(self) -> tuple[int, bytes] | None:
+        row = self._journal.reader.execute(
+            "select job_id, document from print_jobs where state = 'queued' order by job_id limit 1"
+        ).fetchone()
+        return None if row is None else (int(row[0]), bytes(row[1]))
+
+    async def _mark(self, job_id: int, state: str, reason: str | None) -> None:
+        """Bring a step to the disk before it happens."""
+        at = write_time(self._now())
+        row = self._journal.reader.execute(
+            "select state, reason from print_jobs where job_id = ?", (job_id,)
+        ).fetchone()
+        if tuple(row) == (state, reason):
+            return
+        await self._journal.write(lambda connection: _set_state(connection, job_id, state, reason, at))
+        self.recount()
+
+
+def answer_for(connection: sqlite3.Connection, receipt_number: str, *, whole: bool, at: datetime) -> None:
+    """A person's word on an unconfirmed job; to be called inside a transaction."""
+    state, reason = ("printed", "witness") if whole else ("replaced", "not whole")
+    connection.execute(
+        "update print_jobs set state = ?, reason = ?, changed_at = ?"
+        " where receipt_number = ? and state = 'unconfirmed'",
+        (state, reason, write_time(at), receipt_number),
+    )
+
+
+def printed_document(connection: sqlite3.Connection, receipt_number: str) -> bytes | None:
+    """The document that was queued first for that number."""
+    row = connection.execute(
+        "select document from print_jobs where receipt_number = ? and copy = 0 order by job_id desc limit 1",
+        (receipt_number,),
+    ).fetchone()
+    return None if row is None else bytes(row[0])
+
+
+def _recover(connection: sqlite3.Connection) -> None:
+    connection.execute(
+        "update print_jobs set state = 'unconfirmed', reason = 'restart' where state in ('sending', 'sent')"
+    )
+
+
+def _set_state(connection: sqlite3.Connection, job_id: int, state: str, reason: str | None, at: str) -> None:
+    connection.execute(
+        "update print_jobs set state = ?, reason = ?, changed_at = ? where job_id = ?", (state, reason, at, job_id)
+    )

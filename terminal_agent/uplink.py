@@ -1,0 +1,297 @@
+"""Events on their way up: what central has counts, what it lacks is sent, and only a true 200 is an acknowledgement.
+
+With each token central says what it holds; from there the journal is sent in bodies of consecutive lines, each signed
+with the enrolment's key. A body that got no 200 of the right shape, or a fork that was kept, was not promised and is
+sent again. A central that came back from a backup holds less than before and gets the rest once more.
+"""
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import structlog
+import zstandard
+from msgspec import Struct
+
+from protocol.chain import sign_batch
+from protocol.uplink import (
+    Position,
+    UplinkAnswer,
+    acknowledges,
+    body_bytes_max,
+    content_type,
+    events_per_body_max,
+    retry_seconds_max,
+    signature_header,
+)
+from terminal_agent.central_link import Answer, CentralLink, CentralUnreachableError, TokenRefusedError
+from terminal_agent.journal import Journal, lines_from
+from terminal_agent.patience import Patience
+
+compress_bytes_min: Final = 512
+keep_seconds: Final = 1.0
+look_again_seconds: Final = 60.0
+_log = structlog.get_logger()
+
+
+class Delivery(Struct):
+    """What is known of central's copy of one enrolment's journal; `queued` are inclusive ranges."""
+
+    acknowledged_through: int = 0
+    queued: tuple[tuple[int, int], ...] = ()
+    incarnation: str | None = None
+    forked: bool = False
+    needs_help: str | None = None
+
+    def next_wanted(self) -> int:
+        """The first sequence that central lacks."""
+        return self.acknowledged_through + 1
+
+    def last_wanted(self, first: int) -> int | None:
+        """The last sequence before the next range that central has; None where there is no such range."""
+        return min((low - 1 for low, _ in self.queued if low > first), default=None)
+
+    def take(self, applied_through: int, queued: Sequence[tuple[int, int]]) -> None:
+        """Central's word on what it has."""
+        through = applied_through
+        rest = []
+        for low, high in sorted(queued):
+            if low <= through + 1:
+                through = max(through, high)
+            else:
+                rest.append((low, high))
+        self.acknowledged_through = through
+        self.queued = tuple(rest)
+
+
+class Uplink:
+    """Delivers one enrolment's journal. `last_sequence()` is where that journal ends."""
+
+    def __init__(
+        self,
+        link: CentralLink,
+        journal: Journal,
+        *,
+        last_sequence: Callable[[], int],
+        patience: Patience,
+        on_change: Callable[[], None],
+    ) -> None:
+        self._link = link
+        self._journal = journal
+        self._enrolment = link.enrolment
+        self._last_sequence = last_sequence
+        self._patience = patience
+        self._on_change = on_change
+        self._woken = asyncio.Event()
+        self._seen_position = 0
+        self._events_max = events_per_body_max
+        self._kept: tuple[Any, ...] | None = None
+        self.delivery = read_delivery(journal.reader, self._enrolment.number)
+
+    @property
+    def pending(self) -> int:
+        """How many lines central has not acknowledged."""
+        return max(0, self._last_sequence() - self.delivery.acknowledged_through)
+
+    def wake(self) -> None:
+        """There is a new line."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Deliver until cancelled."""
+        try:
+            while True:
+                self._woken.clear()
+                wait = await self._try()
+                if wait:
+                    await self._wait(wait)
+        finally:
+            await asyncio.shield(self._keep())
+
+    async def push(self) -> None:
+        """Deliver all there is, once. Raises what stood in the way."""
+        try:
+            await self._link.token()
+            self._take_position()
+            while self.pending and self.delivery.needs_help is None:
+                before = self.delivery.acknowledged_through
+                await self._send()
+                if self.delivery.acknowledged_through <= before:
+                    raise CentralUnreachableError("central did not take the lines; try again later")
+        finally:
+            await self._keep()
+
+    async def _try(self) -> float:
+        """Send what can be sent now; answers how many seconds to wait before the next try."""
+        try:
+            await self._link.token()
+            self._take_position()
+            while self.pending and self.delivery.needs_help is None:
+                await self._send()
+                self._patience.succeeded()
+            self._patience.succeeded()
+        except CentralUnreachableError as error:
+            _log.warning("uplink-waits", reason=str(error), pending=self.pending)
+            self._on_change()
+            return self._patience.seconds(error.retry_after)
+        except TokenRefusedError as error:
+            self._help(str(error))
+            return retry_seconds_max
+        return keep_seconds if self._kept != self._row() else look_again_seconds
+
+    async def _wait(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                if seconds in (keep_seconds, look_again_seconds):
+                    await self._woken.wait()
+                else:
+                    await asyncio.Event().wait()  # a new line is no reason to hurry a central that sheds load
+        if seconds == keep_seconds and not self._woken.is_set():
+            await self._keep()
+
+    def _take_position(self) -> None:
+        """What came with a new token: central's own word, whatever it said before."""
+        position = self._link.position
+        if position is None or self._link.position_number == self._seen_position:
+            return
+        self._seen_position = self._link.position_number
+        delivery = self.delivery
+        if delivery.forked and position.incarnation == delivery.incarnation:
+            return  # the position is of the chain that won; what was kept as a branch is kept
+        delivery.forked = False
+        delivery.needs_help = None
+        delivery.incarnation = position.incarnation
+        if self._fits(position):
+            delivery.take(position.applied_through, position.queued)
+        else:
+            delivery.take(0, ())
+        self._on_change()
+
+    def _fits(self, position: Position) -> bool:
+        """Whether central's chain is ours; where it is another's, all is sent, and becomes a branch."""
+        if position.applied_through == 0:
+            return True
+        row = self._journal.reader.execute(
+            "select hash from journal where position = ?",
+            (self._enrolment.base_position + position.applied_through,),
+        ).fetchone()
+        return row is not None and row[0] == position.applied_hash
+
+    async def _send(self) -> None:
+        """One body. Raises `CentralUnreachableError` where nothing was promised."""
+        first = self.delivery.next_wanted()
+        lines, hashes = self._batch(first)
+        body = b"\n".join(lines) + b"\n"
+        headers = {
+            "Content-Type": content_type,
+            signature_header: sign_batch(self._link.private_key, hashes[-1]),
+        }
+        if len(body) >= compress_bytes_min:
+            body = await asyncio.to_thread(zstandard.compress, body)
+            headers["Content-Encoding"] = "zstd"
+        answer = await self._link.request("POST", "/v1/sync/events", headers=headers, body=body)
+        if answer.status == 200:
+            self._take_answer(answer.read(UplinkAnswer), len(lines), hashes[-1])
+        else:
+            self._take_refusal(answer, first, len(lines))
+        self._on_change()
+
+    def _batch(self, first: int) -> tuple[list[bytes], list[str]]:
+        last = self.delivery.last_wanted(first) or self._last_sequence()
+        last = min(last, self._last_sequence(), first + self._events_max - 1)
+        lines: list[bytes] = []
+        hashes: list[str] = []
+        size = 0
+        for _, line, line_hash in lines_from(self._journal.reader, self._enrolment, first, last):
+            size += len(line) + 1
+            if lines and size > body_bytes_max:
+                break
+            lines.append(line)
+            hashes.append(line_hash)
+        return lines, hashes
+
+    def _take_answer(self, answer: UplinkAnswer, lines_sent: int, last_hash: str) -> None:
+        if not acknowledges(answer, lines_sent=lines_sent, last_hash=last_hash):
+            raise CentralUnreachableError("the answer does not acknowledge what was sent")
+        self._events_max = events_per_body_max
+        delivery = self.delivery
+        for exception in answer.exceptions:
+            _log.warning("exception", sequence=exception.sequence, code=exception.code, detail=exception.detail)
+        if answer.forked or delivery.forked:
+            delivery.forked = True
+            delivery.acknowledged_through += lines_sent
+        else:
+            sent = (delivery.next_wanted(), delivery.acknowledged_through + lines_sent)
+            delivery.take(answer.applied_through, (*answer.queued, sent))
+
+    def _take_refusal(self, answer: Answer, first: int, lines_sent: int) -> None:
+        """What each refusal asks of a terminal (contract, section 4)."""
+        members = answer.members()
+        match answer.problem:
+            case "chain-fork":
+                self._take_fork(members, first, lines_sent)
+            case "bad-envelope" | "line-too-long":
+                line = members.get("line")
+                if isinstance(line, int) and 1 < line <= lines_sent:
+                    self._events_max = line - 1
+                else:
+                    self._help(f"central cannot read line {first}; export the journal and call for help")
+            case "too-large" if lines_sent > 1:
+                self._events_max = max(1, lines_sent // 2)
+            case "too-far-ahead":
+                self._link.forget_token()
+                raise CentralUnreachableError("central lacks earlier lines", answer.retry_after)
+            case "revoked":
+                self._link.forget_token()
+                self._help("this enrolment was revoked; export the journal, then enrol the terminal anew")
+            case _:
+                raise CentralUnreachableError(f"status {answer.status} {answer.problem or ''}", answer.retry_after)
+
+    def _take_fork(self, members: dict[str, Any], first: int, lines_sent: int) -> None:
+        kept = members.get("kept_through")
+        delivery = self.delivery
+        if not isinstance(kept, int):
+            raise CentralUnreachableError("a fork that was not kept")
+        _log.error("chain-fork", sequence=members.get("sequence"), branch=members.get("branch"), kept_through=kept)
+        delivery.forked = True
+        if kept < first and kept < delivery.acknowledged_through:
+            delivery.acknowledged_through = kept  # the branch has a hole: send from there
+            return
+        if kept < first:
+            raise CentralUnreachableError("central kept none of the lines")
+        delivery.acknowledged_through = min(kept, first + lines_sent - 1)
+
+    def _help(self, reason: str) -> None:
+        if self.delivery.needs_help != reason:
+            _log.error("needs-help", reason=reason)
+        self.delivery.needs_help = reason
+        self._on_change()
+
+    def _row(self) -> tuple[Any, ...]:
+        of = self.delivery
+        return (of.acknowledged_through, of.incarnation, int(of.forked), of.needs_help)
+
+    async def _keep(self) -> None:
+        """Write down how far it is; a crash before that costs one question."""
+        row = self._row()
+        if row != self._kept:
+            await self._journal.write(lambda connection: _write_delivery(connection, self._enrolment.number, row))
+            self._kept = row
+
+
+def read_delivery(connection: sqlite3.Connection, enrolment: int) -> Delivery:
+    """What was written down of an enrolment's delivery."""
+    row = connection.execute(
+        "select acknowledged_through, incarnation, forked, needs_help from deliveries where enrolment = ?", (enrolment,)
+    ).fetchone()
+    return Delivery() if row is None else Delivery(row[0], (), row[1], bool(row[2]), row[3])
+
+
+def _write_delivery(connection: sqlite3.Connection, enrolment: int, row: tuple[Any, ...]) -> None:
+    connection.execute(
+        "update deliveries set acknowledged_through = ?, incarnation = ?, forked = ?, needs_help = ?"
+        " where enrolment = ?",
+        (*row, enrolment),
+    )
