@@ -11,7 +11,6 @@ from uuid import UUID
 from msgspec import Struct, field
 
 from central.tenant_session import TenantSession
-from protocol.downlink import Entity
 
 
 class Recipient(Struct, frozen=True, kw_only=True):
@@ -56,4 +55,4 @@ class Sources(Struct, kw_only=True):
     recipient: RecipientReader
     begin_poll: Callable[[TenantSession, UUID], Awaitable[None]]
     """Note which long poll is the terminal's now."""
-    loaders: dict[Entity, Loader] = field(default_factory=dict)
+    loaders: Mapping[str, Loader] = field(default_factory=dict)
