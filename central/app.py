@@ -13,14 +13,18 @@ from central.cache import Cache, MemoryCache, RedisCache
 from central.config import Config
 from central.database import Database
 from central.database.deployment import read_deployment
-from central.http import Route, Services
+from central.http import Route, Services, metrics
 from central.http import health as http_health
 from central.http.authentication import by_prefix
 from central.http.frame import guard, handle
 from central.http.openapi import openapi_route
 from central.identity.api_keys import prefix as api_key_prefix
+from central.ledger import routes as ledger_routes
 from central.products import LOADERS as PRODUCT_LOADERS
 from central.products import ROUTES as PRODUCT_ROUTES
+from central.sales import routes as sales_routes
+from central.sales.loaders import LOADERS as SALES_LOADERS
+from central.sales.overdue import OverdueJob
 from central.tenancy import routes as tenancy_routes
 from central.tenancy.loaders import LOADERS as TENANCY_LOADERS
 from central.uplink.routes import ROUTES as UPLINK_ROUTES
@@ -37,6 +41,8 @@ ROUTES: Final[list[Route]] = [
     *terminals.ROUTES,
     *downlink.ROUTES,
     *PRODUCT_ROUTES,
+    *ledger_routes.ROUTES,
+    *sales_routes.ROUTES,
     *UPLINK_ROUTES,
 ]
 
@@ -64,7 +70,7 @@ async def open_services(
     sources = downlink.Sources(
         recipient=terminals.recipient,
         begin_poll=terminals.begin_poll,
-        loaders={**TENANCY_LOADERS, **identity.LOADERS, **PRODUCT_LOADERS},
+        loaders={**TENANCY_LOADERS, **identity.LOADERS, **PRODUCT_LOADERS, **SALES_LOADERS},
     )
     downlink.register(services, sources)
     return services
@@ -94,7 +100,20 @@ async def serve_on(
     await runner.setup()
     try:
         await web.SockSite(runner, listener, ssl_context=tls, backlog=backlog).start()
+        services.of(OverdueJob).start()
         yield runner
     finally:
         services.wakeups.stop()
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def serve_metrics_on(listener: socket.socket) -> AsyncIterator[web.AppRunner]:
+    """Serve the figures on a bound socket of their own."""
+    runner = web.AppRunner(metrics.application(), access_log=None, handle_signals=False)
+    await runner.setup()
+    try:
+        await web.SockSite(runner, listener).start()
+        yield runner
+    finally:
         await runner.cleanup()

@@ -90,7 +90,10 @@ async def get_entries(request: Request) -> Entries:
             left = ends - time.monotonic()
             if found.entries or left <= 0:
                 return found
-            await signal.wait(min(left, look_again_seconds))
+            seconds = min(left, look_again_seconds)
+            looked = time.monotonic()
+            if not await signal.wait(seconds) and time.monotonic() - looked < seconds / 2:
+                return found  # the server stops: nobody waits any longer
 
 
 async def _look(request: Request) -> Entries:

@@ -98,8 +98,8 @@ class OverdueJob:
 
     async def _run(self) -> None:
         while True:
+            await asyncio.sleep(round_seconds)
             try:
                 await self.look()
             except DatabaseUnavailableError:
                 log.warning("overdue.waits", reason="the database does not answer")
-            await asyncio.sleep(round_seconds)
