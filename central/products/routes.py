@@ -88,6 +88,8 @@ async def list_products(request: Request, session: TenantSession) -> ProductsPag
     chosen = select(products_table.c.product_id).where(
         products_table.c.tenant_id == session.tenant_id, products_table.c.withdrawn_at.is_(None)
     )
+    if query.tax_group_id is not None:
+        await tax_groups.find(session, query.tax_group_id)
     for name in ("sku", "category", "tax_group_id"):
         if getattr(query, name) is not None:
             chosen = chosen.where(products_table.c[name] == getattr(query, name))
@@ -121,6 +123,7 @@ async def list_prices(request: Request, session: TenantSession) -> PricesPage:
     query: PriceQuery = request.query
     chosen = prices.all_prices(session.tenant_id)
     if query.product_id is not None:
+        await catalogue.find(session, query.product_id)
         chosen = chosen.where(prices_table.c.product_id == query.product_id)
     rows, next_cursor = await page(session, chosen, [prices_table.c.price_id], request)
     return PricesPage(tuple(map(prices.of_row, rows)), next_cursor)
@@ -167,6 +170,8 @@ async def import_prices(request: Request) -> ImportAnswer:
 async def look_up(request: Request, session: TenantSession) -> LookupAnswer:
     """A terminal's location is its session's; a key names one of its tenant's, and another is as none."""
     query: LookupQuery = request.query
+    if request.caller.role == "terminal":
+        await terminals.admit(session)
     location_id = _location(request, query)
     zones = await terminals.timezones(session, {location_id})
     if location_id not in zones:
@@ -196,9 +201,12 @@ def _location(request: Request, query: LookupQuery) -> UUID:
     if query.location_id is None:
         raise Invalid("a key names the location", field="location_id")
     try:
-        return UUID(query.location_id)
+        location_id = UUID(query.location_id)
     except ValueError as error:
         raise NotFound from error
+    if str(location_id) != query.location_id:
+        raise NotFound
+    return location_id
 
 
 def _set_up(

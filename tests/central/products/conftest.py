@@ -5,6 +5,9 @@ from typing import Any
 import pytest
 
 from tests.central.conftest import Central, TenantFixture
+from tests.central.terminals_fixture import location_id, terminal
+
+__all__ = ["Shop", "location_id", "neighbour", "shop", "terminal"]
 
 
 class Shop:

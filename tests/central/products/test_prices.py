@@ -100,4 +100,4 @@ async def test_another_tenants_price_is_as_none(shop: Shop, neighbour: Shop) -> 
 
     assert await shop.get(f"/v1/prices/{foreign['price_id']}", 404) == await shop.get(unknown, 404)
     assert await shop.delete(f"/v1/prices/{foreign['price_id']}", 404) == await shop.delete(unknown, 404)
-    assert (await shop.get(f"/v1/prices?product_id={foreign['product_id']}"))["prices"] == []
+    await shop.get(f"/v1/prices?product_id={foreign['product_id']}", 404)
