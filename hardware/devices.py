@@ -40,7 +40,9 @@ class Device:
     def scanner_config(self) -> ScannerConfig:
         """A scanner's suffix, prefix and encoding from the options."""
         options = self.options or {}
-        return ScannerConfig(**{key: options[key] for key in ("suffix", "prefix", "encoding") if key in options})
+        return ScannerConfig(
+            **{key: options[key] for key in ("suffix", "prefix", "encoding", "layout") if key in options}
+        )
 
 
 @dataclass(frozen=True)

@@ -7,17 +7,14 @@ holds `10 04` or `10 05`, and `10 14` only while the printer is told not to look
 from __future__ import annotations
 
 import io
-from functools import lru_cache
-from importlib import resources
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hardware.printers.document import Align, DocumentError, cells_wide, character_cells
+from hardware.printers.fonts import font_for
 from hardware.printers.profiles import Profile
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
-    from PIL.ImageFont import FreeTypeFont
 
 band_rows_max = 128
 picture_pixels_max = 20_000_000
@@ -25,15 +22,6 @@ picture_rows_max = 4_000
 LINE_ROWS = 30
 _LOOK_AWAY = b"\x1d\x28\x44\x03\x00\x14\x01\x00"
 _LOOK_AGAIN = b"\x1d\x28\x44\x03\x00\x14\x01\x01"
-_WIDE_FONTS = (
-    "opentype/noto/NotoSansCJK-Regular.ttc",
-    "opentype/noto/NotoSansMonoCJK-Regular.ttc",
-    "truetype/wqy/wqy-microhei.ttc",
-    "truetype/wqy/wqy-zenhei.ttc",
-    "truetype/droid/DroidSansFallbackFull.ttf",
-    "opentype/unifont/unifont.otf",
-    "truetype/unifont/unifont.ttf",
-)
 
 
 def png_picture(png: bytes, profile: Profile) -> Picture:
@@ -69,7 +57,7 @@ def line_picture(text: str, profile: Profile, *, align: Align, bold: bool, doubl
     x = {"left": 0, "center": (profile.dots - wide) // 2, "right": profile.dots - wide}[align]
     for cluster in _clusters(text):
         cells = cells_wide(cluster)
-        font = _font_for(cluster, round((cell * 2 if cells == 2 else cell / 0.602) - (2 if cells == 2 else 0)))
+        font = font_for(cluster, round((cell * 2 if cells == 2 else cell / 0.602) - (2 if cells == 2 else 0)))
         if font is None:
             return None
         draw.text((max(x, 0), rows * 4 // 5), cluster, font=font, fill=0, anchor="ls")
@@ -127,40 +115,3 @@ def _clusters(text: str) -> list[str]:
         else:
             clusters.append(character)
     return clusters
-
-
-def _font_for(cluster: str, size: int) -> FreeTypeFont | None:
-    for path in _font_files():
-        font = _font(path, size)
-        if all(_has_glyph(path, character) for character in cluster):
-            return font
-    return None
-
-
-@lru_cache(maxsize=1)
-def _font_files() -> tuple[str, ...]:
-    files = [str(resources.files("barcode") / "fonts" / "DejaVuSansMono.ttf")]
-    for root in (Path("/usr/share/fonts"), Path("/usr/local/share/fonts")):
-        files += [str(root / name) for name in _WIDE_FONTS if (root / name).exists()]
-    return tuple(files)
-
-
-@lru_cache(maxsize=64)
-def _font(path: str, size: int) -> FreeTypeFont:
-    from PIL import ImageFont
-
-    return ImageFont.truetype(path, size)
-
-
-@lru_cache(maxsize=4_096)
-def _has_glyph(path: str, character: str) -> bool:
-    """Whether the font draws the character otherwise than one that no font has."""
-    font = _font(path, 24)
-    if character == " ":
-        return True
-    return _drawn(font, character) != _drawn(font, "\U0010fffe")
-
-
-def _drawn(font: FreeTypeFont, character: str) -> tuple[tuple[int, int], bytes]:
-    mask = font.getmask(character)
-    return mask.size, bytes(mask)

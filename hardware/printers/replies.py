@@ -100,9 +100,7 @@ class ReplyParser:
         elif byte & 0x93 == 0x12:
             replies.append(RealTimeStatus(byte))  # an answer in real time may stand inside an automatic status
         else:
-            replies.append(Garbled(bytes(pending)))
-            pending.clear()
-            self._first(byte, replies)
+            self._begin_anew(byte, replies)
 
     def _first(self, byte: int, replies: list[Reply]) -> None:
         if byte in (0x11, 0x13):
@@ -118,15 +116,30 @@ class ReplyParser:
 
     def _in_block(self, byte: int, replies: list[Reply]) -> None:
         pending = self._pending
-        is_process_id = pending[0] == PROCESS_ID_HEADER
-        if byte == 0:
+        if pending[0] == PROCESS_ID_HEADER:
+            self._in_process_id(byte, replies)
+        elif byte == 0:
             replies.append(BlockAnswer(pending[0], bytes(pending[1:])))
             pending.clear()
-        elif is_process_id and byte & 0x93 == 0x12:
-            replies.append(RealTimeStatus(byte))  # our process ids hold no byte that looks like one
-        elif not 0x20 <= byte < 0x7F or len(pending) >= (process_id_bytes_max if is_process_id else block_bytes_max):
-            replies.append(Garbled(bytes(pending)))
-            pending.clear()
-            self._first(byte, replies)
+        elif not 0x20 <= byte < 0x7F or len(pending) >= block_bytes_max:
+            self._begin_anew(byte, replies)
         else:
             pending.append(byte)
+
+    def _in_process_id(self, byte: int, replies: list[Reply]) -> None:
+        """`37 22 d1 d2 d3 d4 00` with characters of ours alone, so that rubbish before it cannot swallow one."""
+        pending = self._pending
+        if byte & 0x93 == 0x12:
+            replies.append(RealTimeStatus(byte))
+        elif byte == 0 and len(pending) == process_id_bytes_max:
+            replies.append(BlockAnswer(PROCESS_ID_HEADER, bytes(pending[1:])))
+            pending.clear()
+        elif len(pending) < process_id_bytes_max and (byte == 0x22 if len(pending) == 1 else byte & 0xD0 == 0x40):
+            pending.append(byte)
+        else:
+            self._begin_anew(byte, replies)
+
+    def _begin_anew(self, byte: int, replies: list[Reply]) -> None:
+        replies.append(Garbled(bytes(self._pending)))
+        self._pending.clear()
+        self._first(byte, replies)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from hardware.scanners.keymaps import LAYOUTS
+
 scan_bytes_max = 512
 silence_seconds = 0.05
 
@@ -47,16 +49,19 @@ class ScannerConfig:
     """How a scanner is set up. `any` as suffix takes CR, LF, CRLF and Tab alike.
 
     `prefix` is left out of the text; a scan without it is taken as well, since a scanner that was reset to its
-    factory settings should go on working.
+    factory settings should go on working. `layout` is the keyboard that a HID scanner is set to.
     """
 
     suffix: Suffix = "any"
     prefix: str = ""
     encoding: str = "utf-8"
+    layout: str = "us"
 
     def __post_init__(self) -> None:
         if self.suffix not in _ENDS:
             raise ValueError(f"a scanner's suffix is one of {', '.join(_ENDS)}, not {self.suffix!r}")
+        if self.layout not in LAYOUTS:
+            raise ValueError(f"a keyboard layout is one of {', '.join(LAYOUTS)}, not {self.layout!r}")
         try:
             "".encode(self.encoding)
         except LookupError:

@@ -1,4 +1,4 @@
-"""A scanner on a serial line (or on TCP, through a serial server): scans as they come."""
+"""A scanner on a serial line, on TCP through a serial server, or on the keyboard's plug: scans as they come."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 
 from hardware.scanners.framing import Read, Scan, ScanFramer, ScannerConfig, silence_seconds
+from hardware.scanners.input_events import InputEventFramer
 from hardware.transports import open_transport
+from hardware.transports.input_device import InputDeviceTransport
 from hardware.transports.transport import Transport
 
 idle_seconds = 3600.0
@@ -22,7 +24,8 @@ class SerialScanner:
     """`async for scan in scanner`: opens the line where it is closed, raises `LineLost` when it is cut.
 
     Raises from the first step on what `Transport.open` raises. What lay in the line before it was opened is put
-    away: an old scan must not fall into a new sale.
+    away: an old scan must not fall into a new sale. `types_keys` says that the line carries input events, which is
+    otherwise told by the address (`hid:`).
     """
 
     def __init__(
@@ -30,10 +33,14 @@ class SerialScanner:
         transport: Transport | str,
         config: ScannerConfig | None = None,
         *,
+        types_keys: bool | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self.transport = open_transport(transport) if isinstance(transport, str) else transport
-        self._framer = ScanFramer(config or ScannerConfig())
+        config = config or ScannerConfig()
+        self._framer: ScanFramer | InputEventFramer
+        types = isinstance(self.transport, InputDeviceTransport) if types_keys is None else types_keys
+        self._framer = InputEventFramer(config, config.layout) if types else ScanFramer(config)
         self._clock = clock
         self._ready: deque[Scan] = deque()
         self.scans = 0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hardware.addresses import AddressError, SerialAddress, TcpAddress, UsbPrinterAddress, parse_address
+from hardware.addresses import HidAddress, SerialAddress, TcpAddress, UsbPrinterAddress, parse_address
+from hardware.transports.input_device import InputDeviceTransport
 from hardware.transports.serial_port import SerialTransport
 from hardware.transports.tcp import TcpTransport
 from hardware.transports.transport import (
@@ -31,7 +32,7 @@ __all__ = [
 def open_transport(address: str) -> Transport:
     """The transport for a device address, made but not yet opened.
 
-    Raises `AddressError` where the text names no device that bytes can be written to.
+    Raises `AddressError` where the text names no device.
     """
     parsed = parse_address(address)
     match parsed:
@@ -41,5 +42,5 @@ def open_transport(address: str) -> Transport:
             return SerialTransport(parsed)
         case UsbPrinterAddress():
             return UsbPrinterTransport(parsed)
-        case _:
-            raise AddressError(f"{address} is no byte stream; a HID scanner is opened by the hid scanner driver")
+        case HidAddress():
+            return InputDeviceTransport(parsed)

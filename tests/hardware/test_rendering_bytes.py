@@ -15,6 +15,7 @@ from PIL import Image as Pictures
 
 from hardware.printers.document import QR, Barcode, Columns, Cut, Document, DocumentError, Element, Feed, Image, Text
 from hardware.printers.escpos_library import UnsafePickleFolder
+from hardware.printers.fonts import font_for
 from hardware.printers.profiles import PROFILES, profile
 from hardware.printers.rendering import render
 from hardware.simulated.escpos_machine import EscPosMachine
@@ -216,3 +217,16 @@ def test_python_escpos_leaves_our_logging_alone() -> None:
     rendered(Text("a"))
 
     assert logging.getLogger().handlers == before
+
+
+@pytest.mark.skipif(font_for("咖", 22) is None, reason="no CJK font is installed here")
+def test_chinese_is_printed_as_a_picture_of_the_line() -> None:
+    printed = rendered(Columns("咖啡", "¥350"), Text("a"))
+
+    assert "1d 76 30 00 48 00 1e 00" in printed
+    assert "3f" not in printed
+
+
+@pytest.mark.skipif(font_for("咖", 22) is not None, reason="a CJK font is installed here")
+def test_chinese_without_a_font_takes_its_room_in_question_marks() -> None:
+    assert "3f 3f 3f 3f 20 31" in rendered(Text("咖啡 1"))
