@@ -1,0 +1,29 @@
+"""From the scan to the ledger: a real till process, a real central, simulated devices that speak the real bytes."""
+
+from tests.terminal_agent.conftest import BARCODES, Shop, Till
+
+
+async def test_a_scanned_sale_is_journalled_printed_and_booked(till: Till, shop: Shop) -> None:
+    await till.until(lambda state: all(device["state"] == "ready" for device in state["devices"]))
+    till.scanner.scan(BARCODES["COFFEE"])
+    await till.until(lambda state: state["cart"] and state["cart"]["gross_minor"] == 350)
+    answer = await till.command("tender", method="CASH", amount_minor=500)
+
+    assert [event["type"] for event in answer["events"]] == ["SALE"]
+    number = answer["state"]["last_receipt_number"]
+    await till.until(lambda state: state["sync"]["pending"] == 0 and state["printing"]["queued"] == 0)
+    receipts = till.printer.receipts()
+    assert len(receipts) == 1
+    assert number in receipts[0]
+    assert "3.50" in receipts[0]
+    assert "-1.50" in receipts[0]
+    balances = await shop.balances()
+    assert balances["cash"] == 10_000 + 350
+    assert balances["sales_revenue"] == -292
+    assert balances["tax:VAT"] == -58
+
+
+async def test_sigterm_ends_the_daemon_cleanly(till: Till) -> None:
+    await till.scan("COFFEE")
+
+    assert await till.stop() == 0
