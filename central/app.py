@@ -22,6 +22,7 @@ from central.identity.api_keys import prefix as api_key_prefix
 from central.ledger import routes as ledger_routes
 from central.products import LOADERS as PRODUCT_LOADERS
 from central.products import ROUTES as PRODUCT_ROUTES
+from central.reporting import routes as reporting_routes
 from central.sales import routes as sales_routes
 from central.sales.loaders import LOADERS as SALES_LOADERS
 from central.sales.overdue import OverdueJob
@@ -43,6 +44,7 @@ ROUTES: Final[list[Route]] = [
     *PRODUCT_ROUTES,
     *ledger_routes.ROUTES,
     *sales_routes.ROUTES,
+    *reporting_routes.ROUTES,
     *UPLINK_ROUTES,
 ]
 
