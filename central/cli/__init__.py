@@ -5,9 +5,12 @@ import sys
 import click
 import structlog
 
+from central.cli.after_restore import after_restore
+from central.cli.api_key import api_key
 from central.cli.migrate import migrate_command
 from central.cli.serve import serve
 from central.cli.tenant import tenant
+from central.cli.user import user
 from central.cli.worker import worker
 
 
@@ -30,4 +33,7 @@ def main() -> None:
 main.add_command(serve)
 main.add_command(migrate_command)
 main.add_command(tenant)
+main.add_command(api_key)
+main.add_command(user)
+main.add_command(after_restore)
 main.add_command(worker)

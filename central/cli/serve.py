@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ from central.database.embedded import application, keep_running
 backlog: Final = 1_024
 stop_seconds_max: Final = 20.0
 restart_seconds: Final = 0.5
+metrics_folder_variable: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 
 @click.command()
@@ -101,6 +103,7 @@ async def _workers(plan: Work, stop: asyncio.Event, started: asyncio.Event) -> N
     """Several processes on one listener; one that dies is replaced."""
 
     async def keep_one(number: int) -> None:
+        mine = msgspec.structs.replace(plan, number=number)
         while not stop.is_set():
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -111,16 +114,17 @@ async def _workers(plan: Work, stop: asyncio.Event, started: asyncio.Event) -> N
                 stdout=asyncio.subprocess.PIPE,
                 pass_fds=(plan.listener, plan.metrics),
                 start_new_session=True,
+                env={**os.environ, metrics_folder_variable: metrics_folder},
             )
-            mine = msgspec.structs.replace(plan, number=number)
             await _talk(process, msgspec.json.encode(mine), ready[number], stop)
             await asyncio.sleep(0 if stop.is_set() else restart_seconds)
 
     ready = [asyncio.Event() for _ in range(plan.processes)]
-    keeping = [asyncio.create_task(keep_one(number)) for number in range(plan.processes)]
-    await asyncio.gather(*(event.wait() for event in ready))
-    started.set()
-    await asyncio.gather(*keeping)
+    with tempfile.TemporaryDirectory(prefix="tillstream-metrics-") as metrics_folder:
+        keeping = [asyncio.create_task(keep_one(number)) for number in range(plan.processes)]
+        await asyncio.gather(*(event.wait() for event in ready))
+        started.set()
+        await asyncio.gather(*keeping)
 
 
 async def _talk(process: asyncio.subprocess.Process, plan: bytes, ready: asyncio.Event, stop: asyncio.Event) -> None:

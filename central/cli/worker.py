@@ -4,7 +4,7 @@
 """
 
 import asyncio
-import contextlib
+import os
 import signal
 import socket
 import ssl
@@ -68,16 +68,16 @@ async def _until_stdin_ends(plan: Work) -> None:
 
 async def work(plan: Work, stop: asyncio.Event, started: asyncio.Event) -> None:
     """Serve until `stop`; what is under way is finished first."""
-    from central.app import open_services, serve_on
+    # Not at the top: `prometheus_client` wants its folder named before, and other commands start faster without.
+    from central.app import open_services, serve_metrics_on, serve_on
 
     config = Config(redis_url=plan.redis_url, processes=plan.processes)
     services = await open_services(Database(plan.address), config)
-    listener = socket.socket(fileno=plan.listener)
+    # The event loop closes the sockets that it served on; those of the plan stay its owner's.
+    listener, metrics = (socket.socket(fileno=os.dup(number)) for number in (plan.listener, plan.metrics))
     try:
-        async with serve_on(services, listener, tls=plan.tls()):
+        async with serve_metrics_on(metrics), serve_on(services, listener, tls=plan.tls()):
             started.set()
             await stop.wait()
     finally:
-        with contextlib.suppress(OSError):
-            listener.detach()
         await services.close()

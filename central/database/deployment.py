@@ -15,10 +15,9 @@ purposes: Final = ("access_token", "cache", "cursor", "downlink_cursor", "enrolm
 
 
 class Deployment(Struct, frozen=True):
-    """`issuer` names the deployment for good; `incarnation` changes when it came back from a backup."""
+    """What never changes of it: `issuer` names the deployment for good, as a URI."""
 
     issuer: str
-    incarnation: UUID
     keys: dict[str, bytes]
 
 
@@ -33,8 +32,8 @@ async def read_deployment(database: Database) -> Deployment:
         )
         rows = await connection.execute(text("select purpose, secret from till.deployment_keys"))
         keys = {purpose: bytes(secret) for purpose, secret in rows}
-        state = (await connection.execute(text("select deployment_id, incarnation from till.deployment_state"))).one()
-        return Deployment(issuer=f"urn:uuid:{state.deployment_id}", incarnation=state.incarnation, keys=keys)
+        deployment_id = (await connection.execute(text("select deployment_id from till.deployment_state"))).scalar_one()
+        return Deployment(issuer=f"urn:uuid:{deployment_id}", keys=keys)
 
 
 async def renew_incarnation(database: Database, incarnation: UUID) -> None:

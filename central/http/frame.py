@@ -4,6 +4,7 @@ The order of checks is the contract's: 401, 403, then the path (404), the query,
 """
 
 import re
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 from uuid import UUID
@@ -13,7 +14,7 @@ import structlog
 from aiohttp import web
 
 from central.database import DatabaseUnavailableError
-from central.http import idempotency
+from central.http import idempotency, metrics
 from central.http.authentication import bearer
 from central.http.bodies import check_json_headers, decode, decode_query, read_body
 from central.http.problems import (
@@ -152,21 +153,29 @@ def guard() -> Any:
         if running >= requests_max:
             return _safe(Overloaded().response())
         running += 1
+        started = time.perf_counter()
         try:
-            return _safe(await handler(http))
-        except Problem as problem:
-            return _safe(problem.response())
-        except DatabaseUnavailableError:
-            return _safe(DatabaseUnavailable().response())
-        except web.HTTPException as error:
-            return _safe(_of_aiohttp(error).response())
-        except Exception:
-            log.exception("unexpected", method=http.method, path=http.path)
-            return _safe(Internal().response())
+            response = await _answered(http, handler)
         finally:
             running -= 1
+        metrics.count(http, response.status, time.perf_counter() - started)
+        return _safe(response)
 
     return answer
+
+
+async def _answered(http: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(http)
+    except Problem as problem:
+        return problem.response()
+    except DatabaseUnavailableError:
+        return DatabaseUnavailable().response()
+    except web.HTTPException as error:
+        return _of_aiohttp(error).response()
+    except Exception:
+        log.exception("unexpected", method=http.method, path=http.path)
+        return Internal().response()
 
 
 def _safe(response: web.StreamResponse) -> web.StreamResponse:

@@ -4,11 +4,16 @@ They come from the tenant's one counter row, which stays locked until the transa
 commit first. So take them as late in a transaction as can be.
 """
 
+from typing import Final
+
 from msgspec import Struct
 from sqlalchemy import update
 
 from central.tenancy.schema import tenant_counters
 from central.tenant_session import TenantSession
+
+restored_entries: Final = 1_000_000
+"""How far entry numbers jump when a database came back from a backup (contract, section 3)."""
 
 
 class Taken(Struct, frozen=True):
@@ -29,3 +34,8 @@ async def take(session: TenantSession, *, entries: int = 0, revisions: int = 0) 
     )
     row = (await session.execute(statement)).one()
     return Taken(first_entry=row.entry_number - entries + 1, first_revision=row.revision - revisions + 1)
+
+
+async def skip_entries(session: TenantSession) -> None:
+    """The database came back from a backup: no entry number that was given since is given again."""
+    await take(session, entries=restored_entries)
