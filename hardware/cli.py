@@ -8,10 +8,13 @@ import sys
 import click
 import structlog
 
+from hardware.commands.configure_command import configure_command
+from hardware.commands.doctor_command import doctor_command
 from hardware.commands.list_command import list_command
 from hardware.commands.simulate_command import simulate_command
 from hardware.commands.status_command import status_command
 from hardware.commands.test_command import test_command
+from hardware.commands.watch_command import watch_command
 
 
 @click.group()
@@ -29,5 +32,8 @@ def main() -> None:
 
 main.add_command(list_command)
 main.add_command(status_command)
+main.add_command(doctor_command)
+main.add_command(watch_command)
+main.add_command(configure_command)
 main.add_command(test_command)
 main.add_command(simulate_command)

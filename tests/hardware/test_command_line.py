@@ -225,3 +225,59 @@ def test_a_simulated_device_ends_with_its_parent() -> None:
 
     assert printer.stop() == 0
     assert not Path(printer.address.removeprefix("serial:").partition("?")[0]).exists()
+
+
+def test_the_doctor_says_what_is_wrong_and_what_to_do(tmp_path: Path) -> None:
+    config = tmp_path / "hardware.toml"
+    with simulated("printer", "--listen", "127.0.0.1:0", "--control", "stdio") as printer:
+        config.write_text(f'[[device]]\nname = "receipts"\nkind = "printer"\naddress = "{printer.address}"\n')
+        printer.ask("set", cover_open=True)
+        doctor = till_hardware("doctor", "--json", config=config)
+        printer.ask("set", cover_open=False)
+        healed = till_hardware("doctor", config=config)
+
+    wrong = [finding for finding in json.loads(doctor.stdout)["findings"] if not finding["is_note"]]
+    assert (doctor.returncode, [finding["next_step"] for finding in wrong]) == (1, ["close the cover until it clicks"])
+    assert (healed.returncode, "wrong:" in healed.stdout) == (0, False)
+
+
+def test_a_counter_is_configured_by_answering_questions(tmp_path: Path) -> None:
+    config = tmp_path / "hardware.toml"
+    with simulated("printer", "--listen", "127.0.0.1:0", "--control", "stdio") as printer:
+        answers = f"y\nprinter\nfront\n{printer.address}\nTM-T88V\nn\n"
+        done = till_hardware("configure", "--by-address", "--config", str(config), stdin=answers)
+        status = till_hardware("status", "front", "--config", str(config), "--json")
+
+    assert (done.returncode, "front is ready" in done.stdout) == (0, True)
+    assert json.loads(status.stdout)["devices"][0]["state"] == "ready"
+
+
+def test_a_printer_is_watched_until_it_needs_a_hand() -> None:
+    with simulated("printer", "--listen", "127.0.0.1:0", "--control", "stdio") as printer:
+        printer.ask("set", paper_out=True)
+        watched = till_hardware("watch", printer.address, "--count", "2")
+
+    assert watched.returncode == 0
+    assert "attention(paper_out) put in a new roll" in watched.stdout
+
+
+def test_each_scan_is_shown_as_it_comes() -> None:
+    with simulated("scanner", "--listen", "127.0.0.1:0") as scanner:
+        watching = subprocess.Popen(
+            [
+                *(sys.executable, "-c", "from hardware.cli import main; main()"),
+                *("watch", scanner.address, "--kind", "scanner", "--count", "2"),
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=ENVIRONMENT,
+        )
+        scanner.ask("attended")
+        scanner.ask("scan", text="4006381333931", aim="]E0")
+        scanner.ask("scan", text="\x1bnonsense")
+        scanner.ask("scan", text="96385074")
+        stdout, _ = watching.communicate(timeout=30)
+
+    assert watching.returncode == 0
+    assert "'4006381333931' [5d 45 30 34" in stdout
+    assert "lookup_keys=['00000096385074']" in stdout
