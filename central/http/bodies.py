@@ -15,6 +15,7 @@ body_seconds_max: Final = 20.0
 query_fields_max: Final = 50
 
 _place: Final = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`\Z")
+_integer: Final = re.compile(r"-?(?:0|[1-9][0-9]*)\Z")
 _named: Final = re.compile(r"(?:field|unknown field) `([^`]+)`")
 
 
@@ -79,9 +80,14 @@ def decode_query(query: str, kind: Any) -> Any:
         raise Invalid("a field stands twice", field=twice)
     refuse_nul(fields)
     try:
-        return msgspec.convert(fields, kind, strict=False)
+        decoded = msgspec.convert(fields, kind, strict=False)
     except msgspec.ValidationError as error:
         raise invalid(error) from error
+    for name, encoded in zip(decoded.__struct_fields__, decoded.__struct_encode_fields__, strict=True):
+        # Texts are read leniently, which takes "1.0" for an integer too.
+        if type(getattr(decoded, name)) is int and encoded in fields and not _integer.match(fields[encoded]):
+            raise Invalid("an integer is written without fraction or exponent", field=encoded)
+    return decoded
 
 
 def invalid(error: msgspec.ValidationError) -> Invalid:
