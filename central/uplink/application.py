@@ -31,6 +31,16 @@ def is_fault_of_values(error: BaseException) -> bool:
     return state is not None and state[:2] in _fault_classes
 
 
+exception_codes: Final = ("unreadable", "unknown-type")
+"""Of lines that book nothing; withdrawn where a second reading books them."""
+
+
+def subject_of(key: tuple[UUID, int, int, int]) -> str:
+    """What those exceptions can be withdrawn by."""
+    terminal_id, epoch, branch, sequence = key
+    return f"event:{terminal_id}:{epoch}:{branch}:{sequence}"
+
+
 class Application(Struct):
     """What one transaction applies: lines in the order of their turn, and what is found without booking."""
 
@@ -63,7 +73,7 @@ class Application(Struct):
 
     def _find(self, line: Line, position: EpochPosition) -> None:
         if isinstance(line.reading, Unread):
-            self.exceptions.append(NewException(line.key, line.reading.code, line.reading.detail))
+            self.exceptions.append(NewException(line.key, line.reading.code, line.reading.detail, subject_of(line.key)))
         elif position.replaced_at is not None and line.reading.created_at > position.replaced_at:
             detail = f"made after a newer enrolment took the place of epoch {line.epoch}"
             self.exceptions.append(NewException(line.key, "old-epoch-activity", detail))
@@ -107,7 +117,7 @@ async def book(
             if not is_fault_of_values(error):
                 raise
             await move_states(session, [(by_key[event.key], "unreadable")])
-            unreadable = NewException(event.key, "unreadable", "a value in it cannot be kept")
+            unreadable = NewException(event.key, "unreadable", "a value in it cannot be kept", subject_of(event.key))
             booking.raised += await sales.raise_exceptions(session, [unreadable], now, ids)
     return booking
 

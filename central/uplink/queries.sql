@@ -123,9 +123,18 @@ values ($1, $2, $3, $4, $5, $6, $7, $8)
 
 -- unread --
 -- Lines that could not be read or whose type was not known, for another try; in the order of their keys.
-select e.terminal_id, e.epoch, e.branch, e.sequence, e.state, e.received_at, e.line
+select e.terminal_id, e.epoch, e.branch, e.sequence, e.state, e.received_at, e.line_hash, e.line
 from till.events e
 where e.tenant_id = $1 and e.state in ('unreadable', 'unknown')
   and (e.terminal_id, e.epoch, e.branch, e.sequence) > ($2, $3, $4, $5)
 order by e.terminal_id, e.epoch, e.branch, e.sequence
 limit $6
+
+-- keep_readings --
+-- What lists filter by, of lines that could not be read when they came.
+update till.events e
+set kind = u.kind, cashier_id = u.cashier_id, business_date = u.business_date
+from unnest($2::uuid[], $3::integer[], $4::integer[], $5::bigint[], $6::text[], $7::uuid[], $8::date[])
+    as u (terminal_id, epoch, branch, sequence, kind, cashier_id, business_date)
+where e.tenant_id = $1 and e.terminal_id = u.terminal_id and e.epoch = u.epoch and e.branch = u.branch
+  and e.sequence = u.sequence

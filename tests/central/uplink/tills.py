@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +24,7 @@ class Till:
     journal: Journal = field(init=False)
 
     def __post_init__(self) -> None:
-        now = datetime.now(UTC)
+        now = datetime.now(UTC) - timedelta(seconds=60)
         self.journal = Journal(
             terminal_id=self.terminal.terminal_id,
             private_key=self.terminal.private_key,
