@@ -75,7 +75,7 @@ def _import(pickle_dir: Path, temporary: Path) -> None:
     tempfile.tempdir = str(temporary)
     there = set(temporary.iterdir())
     try:
-        import escpos.printer  # noqa: F401
+        _import_once_more(pickle_dir)
     finally:
         tempfile.tempdir = folder_before
         if before is None:
@@ -87,6 +87,19 @@ def _import(pickle_dir: Path, temporary: Path) -> None:
         for left in set(temporary.iterdir()) - there:
             if left.is_dir() and not any(left.iterdir()):
                 left.rmdir()
+
+
+def _import_once_more(pickle_dir: Path) -> None:
+    """Import the library; where its kept table was torn (a kill or power cut while it was written), without it."""
+    try:
+        import escpos.printer
+    except Exception:
+        torn = list(pickle_dir.glob("*.pickle"))
+        if not torn:
+            raise
+        for table in torn:
+            table.unlink()
+        import escpos.printer  # noqa: F401
 
 
 def _check_folder(folder: Path) -> None:
