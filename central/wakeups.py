@@ -36,6 +36,11 @@ class Signal:
         self._stopped = True
         self._event.set()
 
+    @property
+    def stopped(self) -> bool:
+        """Whether the server stops: answer now."""
+        return self._stopped
+
     async def wait(self, seconds: float) -> bool:
         """Wait for a wake-up, `seconds` at most; whether there was one. When the server stops, none waits any more."""
         if self._stopped:

@@ -30,7 +30,7 @@ class Poll(Struct, eq=False):
 
     signal: Signal
     over: bool = False
-    """A second poll of the terminal took its place, or the server stops."""
+    """A second poll of the terminal took its place."""
 
 
 class Follower:
@@ -62,16 +62,10 @@ class Follower:
                 while True:
                     page, text, waits = await self._look(caller, cursor_text, limit, poll_id, begun=begun)
                     left = until - asyncio.get_running_loop().time()
-                    if not waits or poll.over or left <= 0 or gone():
+                    if not waits or poll.over or signal.stopped or left <= 0 or gone():
                         return page, text
                     begun = True
                     await signal.wait(min(left, look_again_seconds))
-
-    async def close(self) -> None:
-        """Answer everybody who waits, now."""
-        for poll in self._polls.values():
-            poll.over = True
-            poll.signal.wake()
 
     async def _look(
         self, caller: Caller, cursor_text: str | None, limit: int, poll_id: UUID | None, *, begun: bool = False

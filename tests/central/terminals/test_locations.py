@@ -96,7 +96,7 @@ async def test_a_location_with_terminals_is_not_deleted(tenant: TenantFixture) -
     assert (status, answer["type"]) == (409, "/problems/in-use")
     assert (gone, again) == (204, 404)
     assert (await tenant.get(f"/v1/terminals/{made['terminal_id']}"))[0] == 200
-    assert await make_location(tenant, "EMPTY")
+    assert await make_location(tenant, "EMPTY") != empty
 
 
 async def test_locations_are_listed_by_pages(tenant: TenantFixture) -> None:

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import text
 
 from protocol.enrolment import assertion_type, grant_type
 from tests.central.conftest import Central, TenantFixture
@@ -30,6 +31,11 @@ def encode(part: object) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
+async def incarnation(terminal: TerminalFixture) -> str:
+    async with terminal.tenant.services.database.connection() as connection:
+        return str((await connection.execute(text("select incarnation from till.deployment_state"))).scalar_one())
+
+
 def now() -> int:
     return int(time.time())
 
@@ -46,7 +52,7 @@ async def test_an_assertion_is_answered_with_a_token_of_15_minutes_and_the_posit
         "applied_hash": terminal.first_prev,
         "queued": [],
         "missing": [],
-        "incarnation": str(terminal.tenant.services.deployment.incarnation),
+        "incarnation": await incarnation(terminal),
     }
 
 
