@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -74,7 +74,11 @@ class EmbeddedPostgres:
             return self._data_dir / "postgresql"
         name = self._data_dir / "postgresql-cluster"
         if not name.exists():
-            name.write_text(secrets.token_hex(8) + "\n")
+            mine = self._data_dir / f".postgresql-cluster-{secrets.token_hex(8)}"
+            mine.write_text(secrets.token_hex(8) + "\n")
+            with suppress(FileExistsError):  # another process was first
+                name.hardlink_to(mine)
+            mine.unlink()
         return self._base / "clusters" / name.read_text().strip()
 
     @property
@@ -140,6 +144,9 @@ class EmbeddedPostgres:
     def _start_if_down(self) -> None:
         if self._status() is not None:
             return
+        for name in ("data", "socket"):
+            (self.folder / name).mkdir(mode=0o700, exist_ok=True)
+            self._give(self.folder / name)
         binaries = self._binaries()
         if not (self.cluster / "PG_VERSION").exists():
             self._initialise(binaries)
@@ -216,9 +223,6 @@ class EmbeddedPostgres:
                 directory.chmod(0o755)
         else:
             folder.chmod(0o700)
-        for name in ("data", "socket"):
-            (folder / name).mkdir(mode=0o700, exist_ok=True)
-            self._give(folder / name)
 
     def _give(self, path: Path) -> None:
         if self._as_root:
