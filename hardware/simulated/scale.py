@@ -1,0 +1,103 @@
+"""A simulated scale with a load on it, speaking 8217 or SMA, with faults on command."""
+
+from __future__ import annotations
+
+from collections import deque
+from pathlib import Path
+
+from hardware.simulated.ends import DeviceEnd, PseudoTerminalEnd, TcpEnd
+
+CONDITIONS = ("in_motion", "over_capacity", "under_zero", "silent", "garbage", "dribble")
+_TROUBLES = {"in_motion": 1, "over_capacity": 2, "under_zero": 4}
+
+
+class SimulatedScale:
+    """A scale in a test's or a demo's hand. `moves` says how many answers in a row say "in motion"."""
+
+    def __init__(self, protocol: str = "toledo-8217", *, listen: str | None = None, link: Path | None = None) -> None:
+        self.protocol = protocol
+        self.load_milli = 0
+        self.net = False
+        self.questions = 0
+        self.moves = 0
+        self._conditions: set[str] = set()
+        self._asked: deque[int] = deque(maxlen=3)
+        self._end: DeviceEnd
+        if listen is not None:
+            host, _, port = listen.rpartition(":")
+            self._end = TcpEnd(self._heard, self._room, host=host or "127.0.0.1", port=int(port))
+        else:
+            self._end = PseudoTerminalEnd(self._heard, self._room, link=link, settings="baud=9600")
+
+    async def __aenter__(self) -> SimulatedScale:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Switch it on."""
+        await self._end.start()
+
+    async def stop(self) -> None:
+        """Take it away."""
+        await self._end.stop()
+
+    @property
+    def address(self) -> str:
+        """The device address for a till's configuration."""
+        return self._end.address
+
+    def set(self, **facts: bool) -> None:
+        """Change a condition: in_motion, over_capacity, under_zero, silent, garbage, dribble."""
+        for name, value in facts.items():
+            if name not in CONDITIONS:
+                raise ValueError(f"a scale has no {name!r}; it has {', '.join(CONDITIONS)}")
+            (self._conditions.add if value else self._conditions.discard)(name)
+        self._end.dribble = "dribble" in self._conditions
+
+    def say(self) -> None:
+        """Say the weight unasked, as a scale whose key is pressed does."""
+        self._end.send(self._answer())
+
+    def unplug(self) -> None:
+        """Pull the cable."""
+        self._end.unplug()
+
+    async def replug(self) -> None:
+        """Put the cable back."""
+        await self._end.replug()
+
+    def _heard(self, data: bytes) -> None:
+        for byte in data:
+            self._asked.append(byte)
+            sma_asked = bytes(self._asked) == b"\x0aW\x0d"
+            if sma_asked if self.protocol == "sma" else byte == ord("W"):
+                self.questions += 1
+                if "silent" not in self._conditions:
+                    self._end.send(self._answer())
+
+    def _room(self) -> int:
+        return 4_096
+
+    def _answer(self) -> bytes:
+        if "garbage" in self._conditions:
+            return b"\xff\x02\x8f0\x01\xfe\r"
+        trouble = next((name for name in _TROUBLES if name in self._conditions), None)
+        if self.moves > 0:
+            self.moves -= 1
+            trouble = "in_motion"
+        return self._sma(trouble) if self.protocol == "sma" else self._toledo(trouble)
+
+    def _toledo(self, trouble: str | None) -> bytes:
+        if trouble is not None:
+            return b"\x02?" + bytes([0x40 | _TROUBLES[trouble]]) + b"\r"
+        whole, rest = divmod(self.load_milli, 1000)
+        return f"\x02{whole:02d}.{rest:03d}{'N' if self.net else ''}\r".encode()
+
+    def _sma(self, trouble: str | None) -> bytes:
+        status = {"over_capacity": "O", "under_zero": "U"}.get(trouble or "", " ")
+        motion = "M" if trouble == "in_motion" else " "
+        whole, rest = divmod(self.load_milli, 1000)
+        return f"\n{status}1{'N' if self.net else 'G'}{motion} {f'{whole}.{rest:03d}':>10}kg \r".encode()
