@@ -60,8 +60,8 @@ def _card_span(run: str) -> tuple[int, int] | None:
         for last in range(first, len(groups)):
             start, end = groups[first][0], groups[last][1]
             digits = _gap.sub("", run[start:end])
-            if len(digits) > digits_max:
-                break
+            if len(digits) > digits_max or not digits.isdigit():
+                break  # too long, or a number in it is masked already
             if len(digits) >= digits_min and _is_card_number(digits):
                 return start, end
     return None
