@@ -7,10 +7,13 @@ import structlog
 
 from central.cli.after_restore import after_restore
 from central.cli.api_key import api_key
+from central.cli.exceptions import exceptions
+from central.cli.journal import journal
 from central.cli.migrate import migrate_command
 from central.cli.serve import serve
 from central.cli.tenant import tenant
 from central.cli.user import user
+from central.cli.verify import verify
 from central.cli.worker import worker
 
 
@@ -37,3 +40,6 @@ main.add_command(api_key)
 main.add_command(user)
 main.add_command(after_restore)
 main.add_command(worker)
+main.add_command(exceptions)
+main.add_command(journal)
+main.add_command(verify)
