@@ -136,8 +136,9 @@ class Checkout:
         )
 
     def view(self) -> dict[str, Any]:
-        """The state as front ends see it."""
-        return state_view(self.state, self.terms(), self._counter.surroundings())
+        """The state as front ends see it, and whether a power cut now would keep the open sale as it stands."""
+        shown = state_view(self.state, self.terms(), self._counter.surroundings())
+        return {**shown, "cart_on_disk": not self._suspended.is_behind(self.state)}
 
     async def write_behind(self) -> None:
         """Bring changes of the open sale to the disk, soon after they happened; runs until cancelled."""
@@ -160,6 +161,7 @@ class Checkout:
             _log.error("open-sale-not-written", error=str(error))
             return
         self._suspended.written(state)
+        self._counter.changed()
 
     async def _given(self, command: Command) -> Given:
         """All that the decision needs and may not look up itself. Raises `Refused`."""

@@ -65,7 +65,7 @@ class Suspended:
         if state.parked is not self._written[1]:
             connection.execute("delete from suspended where sale <> ?", (_OPEN,))
             connection.executemany(
-                "insert into suspended (sale, label, changed_at, cart, commands) values (?, ?, ?, ?, '[]')",
+                "insert into suspended (sale, label, changed_at, cart, commands) values (?, ?, ?, ?, x'5b5d')",
                 [(str(of.parked_id), of.label, write_time(of.parked_at), _encoder.encode(of)) for of in state.parked],
             )
 

@@ -186,15 +186,17 @@ class Till:
 
     async def until(self, holds: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
         """The first state of the stream that `holds`."""
-        async with (
-            asyncio.timeout(SECONDS_MAX),
-            self.http.ws_connect(f"{self.url}/v1/stream", headers=self.headers) as stream,
-        ):
-            async for message in stream:
-                state = dict(json.loads(message.data))
-                if holds(state):
-                    return state
-        raise AssertionError("the stream ended")
+        state: dict[str, Any] = {}
+        with contextlib.suppress(TimeoutError):
+            async with (
+                asyncio.timeout(SECONDS_MAX),
+                self.http.ws_connect(f"{self.url}/v1/stream", headers=self.headers) as stream,
+            ):
+                async for message in stream:
+                    state = dict(json.loads(message.data))
+                    if holds(state):
+                        return state
+        raise AssertionError(f"the last state was {state}")
 
     async def open(self) -> None:
         """Sign in and open a shift, once the catalogue is here."""
