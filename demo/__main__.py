@@ -105,7 +105,11 @@ class Chain:
         stuttering = self.chance.randrange(tills_per_store * sum(len(plan.stores) for plan in PLANS))
         for plan in PLANS:
             for store in self.stores[plan.code]:
-                await self.open_tills(plan, store, stuttering)
+                for number in range(tills_per_store):
+                    self.place(plan, store, number, stutters=len(self.cashiers) == stuttering)
+        async with asyncio.TaskGroup() as opening:
+            for cashier in self.cashiers:
+                opening.create_task(self.enrol(cashier.till))
         self.screen.say(f"{len(self.cashiers)} tills are enrolled and running")
 
     async def start_central(self) -> None:
@@ -118,31 +122,30 @@ class Chain:
         await self.central.start()
         self.central.keep_address()
 
-    async def open_tills(self, plan: TenantPlan, store: Store, stuttering: int) -> None:
-        """The tills of a store: enrolled, configured, started; a household always goes to the same one."""
-        office = self.offices[plan.code]
-        for number in range(tills_per_store):
-            place = len(self.cashiers)
-            line = StutteringLine(self.target) if place == stuttering else Line(self.target)
-            till = Till(
-                f"till {store.store_id}-{number + 1}", store, self.folder / "tills" / f"{place + 1}", line, self.client
-            )
-            await till.plug_in()
-            terminal = await office.post(
-                "/v1/terminals", {"location_id": store.location_id, "label": f"Till {number + 1}"}
-            )
-            await till.enrol(terminal["terminal_id"], terminal["enrolment_code"])
-            till.name_devices()
-            await till.start()
-            if place == stuttering:
-                self.screen.say(f"{till.name} sends every body of events twice")
-            own = [
-                basket
-                for basket in self.baskets
-                if basket.store_id == store.store_id and basket.household_id % tills_per_store == number
-            ]
-            chance = random.Random(self.chance.random())
-            self.cashiers.append(Cashier(till, own, self.barcodes, chance, self.progress.advance))
+    def place(self, plan: TenantPlan, store: Store, number: int, *, stutters: bool) -> None:
+        """A till and its cashier; a household always goes to the same one."""
+        folder = self.folder / "tills" / f"{len(self.cashiers) + 1}"
+        line = StutteringLine(self.target) if stutters else Line(self.target)
+        till = Till(f"till {store.store_id}-{number + 1}", plan.code, store, folder, line, self.client)
+        if stutters:
+            self.screen.say(f"{till.name} sends every body of events twice")
+        own = [
+            basket
+            for basket in self.baskets
+            if basket.store_id == store.store_id and basket.household_id % tills_per_store == number
+        ]
+        chance = random.Random(self.chance.random())
+        self.cashiers.append(Cashier(till, own, self.barcodes, chance, self.progress.advance))
+
+    async def enrol(self, till: Till) -> None:
+        """Give a till its identity and start it."""
+        await till.plug_in()
+        terminal = await self.offices[till.tenant].post(
+            "/v1/terminals", {"location_id": till.store.location_id, "label": till.name}
+        )
+        await till.enrol(terminal["terminal_id"], terminal["enrolment_code"])
+        till.name_devices()
+        await till.start()
 
     def target(self) -> tuple[str, int]:
         """Where central listens now."""
@@ -153,6 +156,7 @@ class Chain:
         """A till with a copy of another one's disk, on a counter of its own."""
         copy = Till(
             f"{till.name}'s clone",
+            till.tenant,
             till.store,
             till.folder.with_name(till.folder.name + "-clone"),
             Line(self.target),
@@ -169,10 +173,9 @@ class Chain:
                 lambda state: state["sync"]["catalogue_through"] is not None, "its first catalogue", _SETTLE_SECONDS_MAX
             )
         self.screen.say("every till has its catalogue; the shops open")
-        tenant_of = {store.location_id: code for code, stores in self.stores.items() for store in stores}
         self.story = Story(
             Roles(self.cashiers, self.chance), self.progress, self.screen.say, self.chance, self.central,
-            self.central_data, self.offices, tenant_of, self.copy_of, self.barcodes,
+            self.central_data, self.offices, self.copy_of, self.barcodes,
         )  # fmt: skip
         started = time.monotonic()
         lookers = [asyncio.create_task(cashier.look_at_the_paper(self.screen.say)) for cashier in self.cashiers]

@@ -65,7 +65,6 @@ class Story:
         central: Program,
         central_data: Path,
         offices: dict[str, BackOffice],
-        tenant_of: dict[str, str],
         copy_of: Callable[[Till], Till],
         barcodes: dict[int, str],
     ) -> None:
@@ -76,7 +75,6 @@ class Story:
         self._central = central
         self._central_data = central_data
         self._offices = offices
-        self._tenant_of = tenant_of
         self._copy_of = copy_of
         self._barcodes = barcodes
         self.clone: Cashier | None = None
@@ -172,7 +170,7 @@ class Story:
         await copy.wait_until(
             lambda state: state["sync"]["forked"] and state["sync"]["pending"] == 0, "a fork that is kept", 120.0
         )
-        office = self._offices[self._tenant_of[till.store.location_id]]
+        office = self._offices[till.tenant]
         path = f"/v1/terminals/{till.terminal_id}/branches"
         for branch in (await office.get(path))["branches"]:
             answer = await office.ask(

@@ -39,9 +39,16 @@ class Till:
     """One till: start it, kill it, sell with it. `state` is what its stream said last."""
 
     def __init__(
-        self, name: str, store: Store, folder: Path, line: Line | StutteringLine, client: aiohttp.ClientSession
+        self,
+        name: str,
+        tenant: str,
+        store: Store,
+        folder: Path,
+        line: Line | StutteringLine,
+        client: aiohttp.ClientSession,
     ) -> None:
         self.name = name
+        self.tenant = tenant
         self.store = store
         self.folder = folder
         self.line = line
@@ -50,7 +57,6 @@ class Till:
         self.state: dict[str, Any] = {}
         self.terminal_id = ""
         self.rung = 0
-        self.committed = 0
         self.questions = 0
         self.crash_at_tender: asyncio.Event | None = None
         self._client = client
@@ -79,9 +85,10 @@ class Till:
     def name_devices(self) -> None:
         """Write the till's configuration: where its printer and scanner are."""
         self.state_folder.mkdir(parents=True, exist_ok=True)
-        (self.state_folder / "devices.toml").write_text(
+        (self.state_folder / "terminal.toml").write_text(
+            "reserve_bytes = 1048576\n"
             "[[device]]\n"
-            'name = "receipt printer"\nkind = "printer"\nprofile = "generic-80mm"\n'
+            'name = "printer"\nkind = "printer"\nprofile = "generic-80mm"\n'
             f'address = "{self.printer.address}"\n\n'
             "[[device]]\n"
             'name = "scanner"\nkind = "scanner"\n'
@@ -101,9 +108,12 @@ class Till:
         )
         await self._program.start()
         self._token = (self.state_folder / "local-api-token").read_text().strip()
+        self.state = {}
         self._following = asyncio.create_task(self._follow())
-        self._running.set()
         await self.wait_until(lambda state: bool(state), "the first state")
+        if self.state["shift"] is not None:
+            await self._sign_in()  # a restarted till has its shift and its cart, and nobody in front of it
+        self._running.set()
 
     async def kill(self) -> None:
         """kill -9 in the middle of whatever it does."""
@@ -132,26 +142,31 @@ class Till:
         body = {"command": command, "command_id": command_id or str(uuid.uuid4()), **fields}
         for _ in range(_TRIES_MAX):
             await asyncio.wait_for(self._running.wait(), _ANSWER_SECONDS_MAX)
-            assert self._program is not None
             with contextlib.suppress(aiohttp.ClientError, TimeoutError):
-                async with self._client.post(
-                    f"{self._program.url}/v1/commands",
-                    json=body,
-                    headers={"Authorization": f"Bearer {self._token}"},
-                    timeout=aiohttp.ClientTimeout(total=_ANSWER_SECONDS_MAX),
-                ) as reply:
-                    answer = await reply.json(content_type=None)
-                    if reply.status != 200:
-                        raise TillRefusedError(f"{self.name}: {command} was refused: {answer}")
-                    self.committed += len(answer["events"])
-                    self._take(answer["state"])
-                    return dict(answer)
+                return await self._post(body)
             await asyncio.sleep(_RETRY_SECONDS)
         raise TillRefusedError(f"{self.name}: no answer to {command}")
 
-    async def open_shift(self, float_minor: int) -> None:
+    async def _post(self, body: dict[str, Any]) -> dict[str, Any]:
+        async with self._client.post(
+            f"{self.url}/v1/commands",
+            json=body,
+            headers={"Authorization": f"Bearer {self._token}"},
+            timeout=aiohttp.ClientTimeout(total=_ANSWER_SECONDS_MAX),
+        ) as reply:
+            answer = await reply.json(content_type=None)
+            if reply.status != 200:
+                raise TillRefusedError(f"{self.name}: {body['command']} was refused: {answer}")
+            self._take(answer["state"])
+            return dict(answer)
+
+    async def _sign_in(self) -> None:
         cashier = self.store.cashier
-        await self.command("sign_in", number=cashier.number, pin=cashier.pin)
+        body = {"command": "sign_in", "command_id": str(uuid.uuid4()), "number": cashier.number, "pin": cashier.pin}
+        await self._post(body)
+
+    async def open_shift(self, float_minor: int) -> None:
+        await self._sign_in()
         await self.command("open_shift", float_minor=float_minor)
 
     async def close_shift(self, short_minor: int) -> None:
@@ -177,7 +192,7 @@ class Till:
             answer = await reply.json(content_type=None)
             if reply.status != 200:
                 raise TillRefusedError(f"{self.name}: receipt {number} is not shown: {answer}")
-            return dict(answer["receipts"][0])
+            return dict(answer["receipts"][0] if "receipts" in answer else answer)
 
     async def export_journal(self, file: Path) -> None:
         await run("till-terminal", "journal", "export", file, "--state-dir", self.state_folder)
