@@ -70,11 +70,11 @@ def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     connection.execute("begin immediate")
     try:
         yield connection
+        connection.execute("commit")
     except BaseException:
         with contextlib.suppress(sqlite3.Error):
             connection.execute("rollback")
         raise
-    connection.execute("commit")
 
 
 class Writer:
