@@ -174,6 +174,8 @@ def _envelope(**changed: Any) -> bytes:
         _envelope(version="1"),
         _envelope(created_at=1),
         _envelope(business_date=None),
+        _envelope(payload=[]),
+        _envelope(payload=None),
         *(_envelope(**{name: ...}) for name in ("sequence", "prev", "type", "version", "created_at", "payload")),
         _envelope().replace(b'"kind": "x"', b'"kind": "x", "kind": "y"'),
         _envelope().replace(b'"sequence": 1', b'"sequence": 1, "sequence": 1'),

@@ -22,6 +22,7 @@ class Till:
 
     terminal: TerminalFixture
     journal: Journal = field(init=False)
+    receipts: int = 0
 
     def __post_init__(self) -> None:
         now = datetime.now(UTC) - timedelta(seconds=60)
@@ -47,6 +48,7 @@ class Till:
         copy = Till(self.terminal)
         copy.journal.lines = list(self.journal.lines)
         copy.journal.at = self.journal.at
+        copy.receipts = self.receipts
         return copy
 
     def logs(self, count: int, kind: str = "reprint") -> "Till":
@@ -58,7 +60,8 @@ class Till:
     def sells(self, count: int = 1, *, price: str = "3.50", name: str = "COFFEE") -> "Till":
         """Commit sales, one more receipt number each."""
         for _ in range(count):
-            number = f"{self.prefix}{len(self.journal.lines) + 1}"
+            self.receipts += 1
+            number = f"{self.prefix}{self.receipts}"
             receipt = sale(
                 cart(f"2 x {name} @ {price}"), number=number, sale_id=id_of(f"{self.terminal_id} {name} {number}")
             )
