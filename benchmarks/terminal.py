@@ -1,0 +1,321 @@
+"""How fast a till is, beside what its disk and its SQLite could do at best, in the same rounds.
+
+    journal append     event, print job, answer, open sale in one transaction        | one fdatasync of 4 KiB
+    scan to cart       command in, product found, cart priced, state encoded         | the indexed read alone
+    first catalogue    70,000 products in pages of 1,000                             | the same rows, one bare insert
+
+`python -m benchmarks.terminal` prints the three; each pair is measured turn by turn, so that a busy machine slows both.
+"""
+
+import asyncio
+import itertools
+import os
+import random
+import sqlite3
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from stdnum import ean
+
+from migrations.terminal.journal import migrations
+from protocol.downlink import Change
+from protocol.enrolment import EnrolAnswer
+from protocol.events import Sale
+from terminal_agent.catalogue import Catalogue
+from terminal_agent.checkout import Checkout
+from terminal_agent.clock import Clock
+from terminal_agent.daemon import new_id
+from terminal_agent.database import connect, migrate, transaction
+from terminal_agent.disk_space import DiskSpace
+from terminal_agent.identity import add_enrolment
+from terminal_agent.journal import Batch, Draft, Journal, Remembered
+from terminal_agent.known_receipts import read_event
+from terminal_agent.printing.receipt import Shop
+from terminal_agent.printing.slips import slips
+from terminal_agent.printing.spool import Spool
+from terminal_agent.register.commands import OpenShift, Scan, TakeTender
+from terminal_agent.register.events import Entry
+from terminal_agent.register.state import Person
+from terminal_agent.sign_in import SignIn
+from terminal_agent.state_view import PrintingView, Surroundings, SyncView
+from terminal_agent.suspended import Suspended
+
+products: Final = 70_000
+page: Final = 1_000
+rounds: Final = 9
+appends_per_round: Final = 60
+scans_per_round: Final = 400
+lines_per_cart: Final = 12
+lines_per_sale: Final = 5
+block: Final = 4_096
+
+
+class QuietCounter:
+    """A counter on which nothing else stands."""
+
+    def surroundings(self) -> Surroundings:
+        sync = SyncView(online=False, pending=0, acknowledged_through=0, last_contact_at=None, catalogue_through=None)
+        return Surroundings((), PrintingView(0, 0), sync)
+
+    def is_online(self) -> bool:
+        return False
+
+    def committed(self) -> None:
+        """Nobody delivers here."""
+
+    def changed(self) -> None:
+        """Nobody looks on here."""
+
+
+def main() -> None:
+    """Measure and print."""
+    with tempfile.TemporaryDirectory(prefix="tillstream-bench-", dir=os.environ.get("TILLSTREAM_BENCH_DIR")) as folder:
+        asyncio.run(_measure(Path(folder), Console(width=120)))
+
+
+async def _measure(folder: Path, console: Console) -> None:
+    barcodes = [_barcode(number) for number in range(products)]
+    catalogue = Catalogue(folder / "catalogue.sqlite", location_id=_LOCATION, currency="EUR")
+    table = Table(title="The till, and the floor of the same rounds")
+    for column in ("what", "p50", "p99", "floor p50", "floor p99", "p50 / floor", "spread", "aim"):
+        table.add_column(column, justify="left" if column == "what" else "right")
+    table.add_row(*await _first_catalogue(folder, catalogue, barcodes))
+    with _till(folder, catalogue) as (checkout, journal):
+        await _open(checkout)
+        for row in await _appends(folder, checkout, journal, barcodes):
+            table.add_row(*row)
+        table.add_row(*await _scans(folder, checkout, barcodes))
+    catalogue.close()
+    console.print(table)
+
+
+async def _appends(folder: Path, checkout: Checkout, journal: Journal, barcodes: list[str]) -> list[list[str]]:
+    """A sale of five lines: the append alone, and from the tender to its answer, beside an fdatasync of one block."""
+    chance = random.Random(7)
+    appends, tenders, floor = _rounds(), _rounds(), _rounds()
+    with _block_file(folder / "floor") as sync:
+        for number in range(rounds):
+            for _ in range(appends_per_round):
+                for barcode in chance.choices(barcodes, k=lines_per_sale):
+                    await checkout.handle(Scan(barcode=barcode))
+                floor[number].append(_timed(sync))
+                begin = time.perf_counter()
+                answer = await checkout.handle(TakeTender(method="CARD", command_id=str(new_id())))
+                tenders[number].append(time.perf_counter() - begin)
+                batch = _batch(checkout, journal, answer)
+                appends[number].append(_timed(lambda: journal.append_now(batch)))  # noqa: B023 - called at once
+    return [
+        _row("journal append", appends, floor, "p50 ≤ 1.3 ×"),
+        _row("tender to answer", tenders, floor, ""),
+    ]
+
+
+def _batch(checkout: Checkout, journal: Journal, answer: bytes) -> Batch:
+    """A sale once more, with its paper, its answer and the open sale, as the checkout appends it."""
+    row = journal.reader.execute("select line from journal where type = 'SALE' order by position desc limit 1")
+    sale = read_event(row.fetchone()[0]).payload
+    assert isinstance(sale, Sale)
+    at = datetime.now(UTC)
+    draft = Draft(msgspec.structs.replace(sale, sale_id=new_id()), at, at.date())
+    entry = Entry(draft.payload, at, at.date())
+    state, suspended = checkout.state, Suspended(journal.reader)
+    return Batch(
+        (draft,),
+        at,
+        prints=lambda events: slips([entry], events, state, _SHOP, None),
+        remembered=Remembered(str(new_id()), "fingerprint", lambda events: answer),
+        suspend=lambda connection: suspended.write(connection, state, [], at),
+    )
+
+
+async def _scans(folder: Path, checkout: Checkout, barcodes: list[str]) -> list[str]:
+    """From the scan to the encoded state of a cart of up to twelve lines, the open sale written behind meanwhile."""
+    chance = random.Random(11)
+    ours, floor = _rounds(), _rounds()
+    reader = sqlite3.connect(folder / "catalogue.sqlite")
+    read = "select products.data from barcodes join products using (product_id) where barcode = ?"
+    behind = asyncio.create_task(checkout.write_behind())
+    for turn in range(rounds):
+        for number in range(scans_per_round):
+            if number % lines_per_cart == 0:
+                checkout.state = msgspec.structs.replace(checkout.state, cart=None)
+            barcode = chance.choice(barcodes)
+            begin = time.perf_counter()
+            await checkout.handle(Scan(barcode=barcode))
+            ours[turn].append(time.perf_counter() - begin)
+            key = (barcode.zfill(14),)
+            floor[turn].append(_timed(lambda: reader.execute(read, key).fetchone()))  # noqa: B023 - called at once
+    behind.cancel()
+    reader.close()
+    return _row("scan to cart", ours, floor, "p99 ≤ 1 ms")
+
+
+async def _first_catalogue(folder: Path, catalogue: Catalogue, barcodes: list[str]) -> list[str]:
+    """The whole catalogue from decoded pages, beside one insert of the same rows into a bare table."""
+    pages = [
+        [_change(number, barcodes[number]) for number in range(first, first + page)]
+        for first in range(0, products, page)
+    ]
+    begin = time.perf_counter()
+    for number, changes in enumerate(pages, start=1):
+        await catalogue.apply(
+            changes, cursor=str(number), catalogue_through="2026-11-24T12:00:00.000Z", more=number < len(pages)
+        )
+    ours = time.perf_counter() - begin
+    rows = [(change.id, msgspec.json.encode(change.data)) for changes in pages for change in changes]
+    with closing(connect(folder / "bare.sqlite", "NORMAL")) as bare:
+        bare.execute("create table products (id text primary key, data blob not null) without rowid")
+        begin = time.perf_counter()
+        with transaction(bare):
+            bare.executemany("insert into products values (?, ?)", rows)
+        floor = time.perf_counter() - begin
+    return ["first catalogue", f"{ours:.2f} s", "", f"{floor:.2f} s", "", f"{ours / floor:.1f}", "", "≤ 5 s"]
+
+
+def _rounds() -> list[list[float]]:
+    return [[] for _ in range(rounds)]
+
+
+def _timed(work: Callable[[], Any]) -> float:
+    begin = time.perf_counter()
+    work()
+    return time.perf_counter() - begin
+
+
+def _row(what: str, ours: list[list[float]], floor: list[list[float]], aim: str) -> list[str]:
+    """Medians over the rounds, and how far the rounds' ratios lie apart."""
+    ratios = sorted(statistics.median(mine) / statistics.median(best) for mine, best in zip(ours, floor, strict=True))
+    return [
+        what,
+        _micro(statistics.median(map(statistics.median, ours))),
+        _micro(statistics.median(map(_p99, ours))),
+        _micro(statistics.median(map(statistics.median, floor))),
+        _micro(statistics.median(map(_p99, floor))),
+        f"{statistics.median(ratios):.2f}",
+        f"{ratios[0]:.2f}..{ratios[-1]:.2f}",
+        aim,
+    ]
+
+
+def _p99(times: list[float]) -> float:
+    return sorted(times)[int(len(times) * 0.99)]
+
+
+def _micro(seconds: float) -> str:
+    return f"{seconds * 1e6:,.0f} us"
+
+
+@contextmanager
+def _block_file(path: Path) -> Iterator[Callable[[], None]]:
+    """Write one block somewhere in a file that is there already, and bring it to the disk."""
+    places = itertools.cycle(range(256))
+    content = os.urandom(block)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    os.write(descriptor, bytes(256 * block))
+    os.fsync(descriptor)
+
+    def sync() -> None:
+        os.pwrite(descriptor, content, next(places) * block)
+        os.fdatasync(descriptor)
+
+    try:
+        yield sync
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _till(folder: Path, catalogue: Catalogue) -> Iterator[tuple[Checkout, Journal]]:
+    """A register with a real journal, without devices and without a server."""
+    path = folder / "journal.sqlite"
+    with closing(connect(path, "FULL")) as connection:
+        migrate(connection, migrations)
+        with transaction(connection):
+            add_enrolment(connection, server="https://till.example", public_key="", answer=_ANSWER, at=_NOW)
+    space = DiskSpace(folder / "reserve", bytes_reserved=0, free_bytes_min=0)
+    journal = Journal(path, space)
+    clock = Clock(journal.reader)
+    counter = QuietCounter()
+    checkout = Checkout(
+        journal=journal,
+        catalogue=catalogue,
+        pins=SignIn(catalogue, journal, b"", time.monotonic),
+        clock=clock,
+        spool=Spool(journal, rendering=folder, now=clock.now, on_change=counter.changed),
+        space=space,
+        shop=_SHOP,
+        ids=new_id,
+        counter=counter,
+    )
+    try:
+        yield checkout, journal
+    finally:
+        journal.close()
+
+
+async def _open(checkout: Checkout) -> None:
+    person = Person(UUID(int=1), "1", "Ann", "cashier")
+    checkout.state = msgspec.structs.replace(checkout.state, cashier=person)
+    await checkout.handle(OpenShift())
+
+
+def _barcode(number: int) -> str:
+    digits = f"40{number:010d}"
+    return digits + str(ean.calc_check_digit(digits))
+
+
+def _change(number: int, barcode: str) -> Change:
+    product_id = str(UUID(int=number))
+    data = {
+        "product_id": product_id,
+        "sku": f"SKU{number}",
+        "name": f"Product number {number} of the catalogue",
+        "unit": "C62",
+        "price_minor": 100 + number % 900,
+        "price_quantity_milli": 1000,
+        "open_price": False,
+        "age_min": None,
+        "tax_group_id": None,
+        "barcodes": [{"barcode": barcode, "quantity_milli": 1000, "price_minor": None}],
+        "category": f"C{number % 50}",
+        "attributes": {},
+        "revision": number,
+        "prices": [],
+    }
+    return Change("product", product_id, "put", data)
+
+
+_NOW: Final = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+_LOCATION: Final = "01a20000-0000-7000-8000-000000000002"
+_SHOP: Final = Shop("Corner Shop", "High Street", "01a20000-0000-7000-8000-000000000001", "EUR", ZoneInfo("UTC"))
+_ANSWER: Final = EnrolAnswer(
+    terminal_id=_SHOP.terminal_id,
+    epoch=1,
+    issuer="https://till.example",
+    location_id=_LOCATION,
+    tenant_name=_SHOP.tenant_name,
+    location_name=_SHOP.location_name,
+    currency="EUR",
+    price_mode="tax_inclusive",
+    tax_rounding="receipt",
+    cash_rounding_minor=1,
+    timezone="UTC",
+    receipt_prefix="B1-",
+    pin_key="",
+    journal_keep_days=400,
+)
+
+
+if __name__ == "__main__":
+    main()
