@@ -32,7 +32,6 @@ class Batch:
         """Those of them that others had named before."""
         self.void_counts: dict[ReceiptId, int] = {}
         """How often receipts were voided, as far as this batch voided them."""
-        self._changed: set[tuple[UUID, UUID]] = set()
 
     def stored(self, applied: AppliedEvent) -> StoredReceipt:
         """A receipt of the batch as it is kept."""
@@ -64,10 +63,8 @@ class Batch:
         return self.places[location_id]
 
     def changed(self, location_id: UUID, receipt_id: UUID, business_date: date) -> None:
-        """The terminals of a location are to be told of a receipt, once."""
-        if (location_id, receipt_id) not in self._changed:
-            self._changed.add((location_id, receipt_id))
-            self.booked.receipt_changes.append(ReceiptChange(location_id, receipt_id, business_date))
+        """The terminals of a location are to be told of a receipt; of two tellings in a batch the later counts."""
+        self.booked.receipt_changes.append(ReceiptChange(location_id, receipt_id, business_date))
 
     async def wait_for(self, applied: AppliedEvent, subject: str, code: str) -> None:
         """Let an event wait for what it names; `code` is raised when the wait is over."""
