@@ -56,7 +56,7 @@ class Till:
         self.store = store
         self.folder = folder
         self.line = line
-        self.printer = SimulatedPrinter(listen="127.0.0.1:0")
+        self.printer = SimulatedPrinter(listen="127.0.0.1:0", columns=48, dots=576)
         self.scanner = SimulatedScanner()
         self.state: dict[str, Any] = {}
         self.terminal_id = ""
