@@ -50,7 +50,7 @@ async def change(session: TenantSession, product_id: UUID, patch: dict[str, Any]
     await _require_free(session, listed)
     if listed.product.tax_group_id != before.tax_group_id:
         await _require_tax_group(session, listed.product.tax_group_id)
-    await store(session, [listed], making.now)
+    await store(session, [listed], making.now, there={product_id})
     await _tell(session, "change", before, listed.product)
     return listed.product
 
@@ -60,7 +60,7 @@ async def withdraw(session: TenantSession, product_id: UUID, asked: dict[str, An
     revision = await begin_change(session, making.ids())
     before = await find(session, product_id)
     check_revision(before.revision, asked)
-    await session.driver.execute(SQL.delete_barcodes, session.tenant_id, [product_id])
+    await session.driver.execute(SQL.delete_barcodes, session.tenant_id, product_id)
     await session.driver.execute(SQL.delete_prices_of, session.tenant_id, product_id)
     await session.driver.execute(SQL.withdraw_product, session.tenant_id, product_id, making.now, revision)
     await _tell(session, "withdraw", before, None)
@@ -183,8 +183,13 @@ def same(one: ProductAnswer, other: ProductAnswer) -> bool:
     return msgspec.structs.replace(one, revision=other.revision) == other
 
 
-async def store(session: TenantSession, listed: Sequence[Listed], now: datetime) -> None:
-    """Write products as they are to be; the caller holds the catalogue and has found SKUs and barcodes free."""
+async def store(
+    session: TenantSession, listed: Sequence[Listed], now: datetime, *, there: Collection[UUID] = ()
+) -> None:
+    """Write products as they are to be, of which `there` are in the catalogue already.
+
+    The caller holds the catalogue and has found SKUs and barcodes free.
+    """
     products = [one.product for one in listed]
     ids = [product.product_id for product in products]
     await session.driver.execute(
@@ -205,7 +210,7 @@ async def store(session: TenantSession, listed: Sequence[Listed], now: datetime)
         products[0].revision,
         now,
     )
-    await session.driver.execute(SQL.delete_barcodes, session.tenant_id, ids)
+    await session.driver.executemany(SQL.delete_barcodes, [(session.tenant_id, one) for one in ids if one in there])
     rows = [
         (key, one.product.product_id, position, barcode.barcode, barcode.quantity_milli, barcode.price_minor)
         for one in listed

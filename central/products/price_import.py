@@ -122,8 +122,8 @@ class Batch:
     ) -> None:
         if not made:
             return
-        replaced = [before[place].price_id for place in made if place in before]
-        await session.driver.execute(SQL.delete_prices, session.tenant_id, replaced)
+        replaced = [(session.tenant_id, before[place].price_id) for place in made if place in before]
+        await session.driver.executemany(SQL.delete_price, replaced)
         await prices.store(session, list(made.values()), self._making.now)
         await audit.record_all(
             session,

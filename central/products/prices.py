@@ -45,7 +45,7 @@ async def remove(session: TenantSession, price_id: UUID, making: Making) -> None
     """Take a price away; raises `NotFound`."""
     await begin_change(session, making.ids())
     before = await find(session, price_id)
-    await session.driver.execute(SQL.delete_prices, session.tenant_id, [price_id])
+    await session.driver.execute(SQL.delete_price, session.tenant_id, price_id)
     await audit.record(session, "delete", entity, str(price_id), msgspec.to_builtins(before), None)
     await record(session, told(session.tenant_id, [before]))
 

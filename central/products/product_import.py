@@ -141,7 +141,7 @@ class Batch:
         if not self._written:
             return
         listed = list(self._written.values())
-        await catalogue.store(session, listed, self._making.now)
+        await catalogue.store(session, listed, self._making.now, there=self._before.keys())
         await audit.record_all(session, [self._audited(one.product) for one in listed])
         await record(session, [catalogue.told(session.tenant_id, str(product_id)) for product_id in self._written])
 

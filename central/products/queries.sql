@@ -1,4 +1,5 @@
 -- The catalogue's SQL. Whoever changes it takes the tenant's row of till.catalogues first, so writers stand in line.
+-- Rows are sought one by one (lateral): before its first statistics the planner would walk the tenant's whole table.
 
 -- begin_change --
 -- Lock the tenant's catalogue and give it its next revision; the stamp is new with each change and never comes again.
@@ -13,37 +14,57 @@ select stamp from till.catalogues where tenant_id = $1
 
 -- products_by_id --
 -- Products in the catalogue by their ids.
-select product_id, sku, name, unit, price_minor, price_quantity_milli, open_price, age_min, tax_group_id, category,
-    attributes::text as attributes, revision
-from till.products
-where tenant_id = $1 and product_id = any($2::uuid[]) and withdrawn_at is null
+select p.product_id, p.sku, p.name, p.unit, p.price_minor, p.price_quantity_milli, p.open_price, p.age_min,
+    p.tax_group_id, p.category, p.attributes::text as attributes, p.revision
+from unnest($2::uuid[]) u(product_id)
+cross join lateral (
+    select * from till.products t where t.tenant_id = $1 and t.product_id = u.product_id offset 0
+) p
+where p.withdrawn_at is null
 
 -- products_by_sku --
 -- Ids of the products that bear these SKUs now.
-select sku, product_id from till.products
-where tenant_id = $1 and sku = any($2::text[]) and withdrawn_at is null
+select p.sku, p.product_id
+from unnest($2::text[]) u(sku)
+cross join lateral (
+    select t.sku, t.product_id from till.products t
+    where t.tenant_id = $1 and t.sku = u.sku and t.withdrawn_at is null offset 0
+) p
 
 -- barcodes_of --
 -- The barcodes of products, each product's in the order given.
-select product_id, barcode, quantity_milli, price_minor from till.product_barcodes
-where tenant_id = $1 and product_id = any($2::uuid[])
-order by product_id, position
+select u.product_id, b.barcode, b.quantity_milli, b.price_minor
+from unnest($2::uuid[]) u(product_id)
+cross join lateral (
+    select * from till.product_barcodes t where t.tenant_id = $1 and t.product_id = u.product_id offset 0
+) b
+order by u.product_id, b.position
 
 -- barcode_owners --
 -- Which product bears each of these barcodes now.
-select barcode_key, product_id from till.product_barcodes
-where tenant_id = $1 and barcode_key = any($2::text[])
+select u.barcode_key, b.product_id
+from unnest($2::text[]) u(barcode_key)
+cross join lateral (
+    select t.product_id from till.product_barcodes t where t.tenant_id = $1 and t.barcode_key = u.barcode_key offset 0
+) b
 
 -- prices_of --
 -- The prices of products by place and date, oldest first; of one location alone where it is given.
-select price_id, product_id, barcode, location_ids, price_minor, valid_from, valid_to, revision from till.prices
-where tenant_id = $1 and product_id = any($2::uuid[])
-    and ($3::uuid is null or location_ids is null or $3::uuid = any(location_ids))
-order by product_id, price_id
+select p.price_id, p.product_id, p.barcode, p.location_ids, p.price_minor, p.valid_from, p.valid_to, p.revision
+from unnest($2::uuid[]) u(product_id)
+cross join lateral (
+    select * from till.prices t where t.tenant_id = $1 and t.product_id = u.product_id offset 0
+) p
+where $3::uuid is null or p.location_ids is null or $3::uuid = any(p.location_ids)
+order by p.product_id, p.price_id
 
 -- known_products --
 -- Which of these were ever in the catalogue, withdrawn ones too.
-select product_id from till.products where tenant_id = $1 and product_id = any($2::uuid[])
+select p.product_id
+from unnest($2::uuid[]) u(product_id)
+cross join lateral (
+    select t.product_id from till.products t where t.tenant_id = $1 and t.product_id = u.product_id offset 0
+) p
 
 -- upsert_products --
 -- Store products as they now are.
@@ -62,8 +83,8 @@ on conflict (tenant_id, product_id) do update set sku = excluded.sku, name = exc
     category = excluded.category, attributes = excluded.attributes, revision = excluded.revision
 
 -- delete_barcodes --
--- Free the barcodes of products.
-delete from till.product_barcodes where tenant_id = $1 and product_id = any($2::uuid[])
+-- Free the barcodes of a product.
+delete from till.product_barcodes where tenant_id = $1 and product_id = $2
 
 -- insert_barcodes --
 -- Give barcodes to products; the caller has found them free.
@@ -91,9 +112,9 @@ from till.tenants k, unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::
     $9::date[]) u(price_id, product_id, barcode, barcode_key, location_ids, price_minor, valid_from, valid_to)
 where k.tenant_id = $1
 
--- delete_prices --
--- Take prices away by their ids.
-delete from till.prices where tenant_id = $1 and price_id = any($2::uuid[])
+-- delete_price --
+-- Take a price away.
+delete from till.prices where tenant_id = $1 and price_id = $2
 
 -- sold_by_barcode --
 -- What a barcode names: the product, the barcode as the catalogue has it, and the group's taxes.

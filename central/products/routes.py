@@ -170,8 +170,6 @@ async def import_prices(request: Request) -> ImportAnswer:
 async def look_up(request: Request, session: TenantSession) -> LookupAnswer:
     """A terminal's location is its session's; a key names one of its tenant's, and another is as none."""
     query: LookupQuery = request.query
-    if request.caller.role == "terminal":
-        await terminals.admit(session)
     location_id = _location(request, query)
     zones = await terminals.timezones(session, {location_id})
     if location_id not in zones:

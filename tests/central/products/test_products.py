@@ -1,5 +1,6 @@
 """Products over HTTP: made, read, changed, withdrawn."""
 
+import asyncio
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -104,7 +105,7 @@ async def test_a_change_leaves_what_it_does_not_name_and_null_clears(shop: Shop)
 
 
 async def test_a_change_by_a_stale_revision_is_refused(shop: Shop) -> None:
-    """PATCH and DELETE with a revision that is not the current one are 409 and change nothing."""
+    """A revision that is not the current one is 409 and changes nothing."""
     made = await shop.product()
     path = f"/v1/products/{made['product_id']}"
     changed = await shop.patch(path, {"price_minor": 1, "revision": made["revision"]})
@@ -228,3 +229,36 @@ async def test_a_product_is_made_once_under_an_idempotency_key(shop: Shop) -> No
     assert (status, again) == (201, 201)
     assert first == second
     assert answered["Idempotent-Replayed"] == "true"
+
+
+async def test_of_two_at_once_with_one_sku_one_is_made(shop: Shop) -> None:
+    """Writers of a catalogue stand in line, so the second finds what the first made."""
+    answers = await asyncio.gather(
+        *(shop.tenant.post("/v1/products", shop.coffee(barcodes=["4006381333931"])) for _ in range(4))
+    )
+
+    assert sorted(status for status, _, _ in answers) == [201, 409, 409, 409]
+    assert len((await shop.get("/v1/products"))["products"]) == 1
+
+
+async def test_of_two_changes_at_once_by_one_revision_one_is_kept(shop: Shop) -> None:
+    """The other learns that its revision went stale."""
+    made = await shop.product()
+    path = f"/v1/products/{made['product_id']}"
+    answers = await asyncio.gather(
+        *(shop.tenant.patch(path, {"price_minor": price, "revision": made["revision"]}) for price in (1, 2, 3))
+    )
+
+    assert sorted(status for status, _, _ in answers) == [200, 409, 409]
+
+
+async def test_a_withdrawal_by_a_stale_revision_is_refused(shop: Shop) -> None:
+    """DELETE may bear a revision in its body."""
+    made = await shop.product()
+    path = f"/v1/products/{made['product_id']}"
+    changed = await shop.patch(path, {"price_minor": 1})
+    stale, problem, _ = await shop.tenant.request("DELETE", path, {"revision": made["revision"]})
+    done, _, _ = await shop.tenant.request("DELETE", path, {"revision": changed["revision"]})
+
+    assert (stale, problem["type"]) == (409, "/problems/stale-revision")
+    assert done == 204
