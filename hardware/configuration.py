@@ -85,6 +85,8 @@ def _device(entry: Any, number: int) -> Device:
             raise ConfigurationError(f"{name}: only a scanner can be a keyboard")
         profile(device.profile)
         device.scanner_config()
+        device.scale_protocol()
+        device.display_setting()
     except (AddressError, UnknownProfile, ValueError, TypeError) as error:
         raise ConfigurationError(f"{name}: {error}") from None
     return device

@@ -12,8 +12,10 @@ from typing import Any, Literal
 
 import structlog
 
+from hardware.displays import DisplaySetting
 from hardware.printers.escpos_driver import PrinterDriver, Timing
 from hardware.printers.profiles import profile as profile_named
+from hardware.scales import PROTOCOLS, ScaleProtocol
 from hardware.scanners.framing import Scan, ScannerConfig
 from hardware.scanners.serial_scanner import SerialScanner, utc_now
 from hardware.states import DeviceState, Signal, after
@@ -38,11 +40,23 @@ class Device:
     options: Mapping[str, Any] | None = None
 
     def scanner_config(self) -> ScannerConfig:
-        """A scanner's suffix, prefix and encoding from the options."""
+        """A scanner's suffix, prefix, encoding and layout from the options."""
+        return ScannerConfig(**self._chosen("suffix", "prefix", "encoding", "layout"))
+
+    def scale_protocol(self) -> ScaleProtocol:
+        """A scale's protocol from the option of this name; raises `ValueError` where there is none such."""
+        name = self._chosen("protocol").get("protocol", "toledo-8217")
+        if name not in PROTOCOLS:
+            raise ValueError(f"a scale's protocol is one of {', '.join(PROTOCOLS)}, not {name!r}")
+        return PROTOCOLS[name]
+
+    def display_setting(self) -> DisplaySetting:
+        """A display's language and page from the options; raises `ValueError` or `TypeError` where they are none."""
+        return DisplaySetting(**self._chosen("language", "page", "encoding", "behind_printer"))
+
+    def _chosen(self, *names: str) -> dict[str, Any]:
         options = self.options or {}
-        return ScannerConfig(
-            **{key: options[key] for key in ("suffix", "prefix", "encoding", "layout") if key in options}
-        )
+        return {name: options[name] for name in names if name in options}
 
 
 @dataclass(frozen=True)

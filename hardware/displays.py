@@ -30,6 +30,16 @@ class DisplaySetting:
     encoding: str = "cp858"
     behind_printer: bool = False
 
+    def __post_init__(self) -> None:
+        if self.language not in ("epson", "cd5220"):
+            raise ValueError(f"a display's language is epson or cd5220, not {self.language!r}")
+        if not 0 <= self.page <= 255:
+            raise ValueError(f"a display's page is 0 to 255, not {self.page!r}")
+        try:
+            "".encode(self.encoding)
+        except LookupError:
+            raise ValueError(f"no encoding is called {self.encoding!r}; mostly it is cp858") from None
+
 
 def shown_line(text: str, right: str = "") -> str:
     """One line of exactly twenty characters: cut or padded, with `right` (an amount) kept whole at its end."""

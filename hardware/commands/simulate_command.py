@@ -14,15 +14,22 @@ import click
 
 from hardware.commands.outcome import Exit, fail
 from hardware.printers.profiles import UnknownProfile, profile
+from hardware.scales import PROTOCOLS
 from hardware.simulated.control import (
     Handler,
+    display_handler,
     printer_handler,
+    scale_handler,
     scanner_handler,
     serve_port,
     serve_standard_streams,
 )
+from hardware.simulated.display import SimulatedDisplay
 from hardware.simulated.printer import SimulatedPrinter
+from hardware.simulated.scale import SimulatedScale
 from hardware.simulated.scanner import SimulatedScanner
+
+Simulated = SimulatedPrinter | SimulatedScanner | SimulatedScale | SimulatedDisplay
 
 
 @click.group("simulate")
@@ -96,11 +103,36 @@ def simulate_scanner(
 ) -> None:
     """A serial scanner; it scans what its control says."""
     ending = {"CR": "\r", "LF": "\n", "CRLF": "\r\n", "TAB": "\t", "none": ""}[suffix]
+    scanner = SimulatedScanner(listen=_place(listen, pty), link=link, prefix=prefix, suffix=ending)
+    _run(scanner, scanner_handler(scanner), control or "stdio")
+
+
+@simulate_command.command("scale")
+@_placed
+@click.option("--protocol", default="toledo-8217", type=click.Choice(list(PROTOCOLS)), show_default=True)
+@click.option("--load-milli", default=0, help="The load on it, in thousandths of a kilogram.")
+def simulate_scale(
+    listen: str | None, pty: bool, link: Path | None, control: str | None, protocol: str, load_milli: int
+) -> None:
+    """A scale with a load on it."""
+    scale = SimulatedScale(protocol, listen=_place(listen, pty), link=link)
+    scale.load_milli = load_milli
+    _run(scale, scale_handler(scale), control)
+
+
+@simulate_command.command("display")
+@_placed
+def simulate_display(listen: str | None, pty: bool, link: Path | None, control: str | None) -> None:
+    """A customer display of two lines; its control says what it shows."""
+    display = SimulatedDisplay(listen=_place(listen, pty), link=link)
+    _run(display, display_handler(display), control)
+
+
+def _place(listen: str | None, pty: bool) -> str | None:
+    """The TCP port, or None for a pseudo-terminal."""
     if pty and listen is not None:
         fail("give --listen or --pty, not both", Exit.USAGE)
-    where = None if listen is None else _listen(listen)
-    scanner = SimulatedScanner(listen=where, link=link, prefix=prefix, suffix=ending)
-    _run(scanner, scanner_handler(scanner), control or "stdio")
+    return None if listen is None else _listen(listen)
 
 
 def _listen(text: str) -> str:
@@ -110,14 +142,14 @@ def _listen(text: str) -> str:
     return f"{host or '127.0.0.1'}:{port}"
 
 
-def _run(device: SimulatedPrinter | SimulatedScanner, handle: Handler, control: str | None) -> None:
+def _run(device: Simulated, handle: Handler, control: str | None) -> None:
     try:
         asyncio.run(_until_stopped(device, handle, control))
     except OSError as error:
         fail(f"this place cannot be used: {error.strerror or error}; choose another port or path")
 
 
-async def _until_stopped(device: SimulatedPrinter | SimulatedScanner, handle: Handler, control: str | None) -> None:
+async def _until_stopped(device: Simulated, handle: Handler, control: str | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -12,17 +12,19 @@ import click
 
 from hardware.commands.devices_given import configured, device_given
 from hardware.commands.outcome import BY_STATE, gravest, print_json, print_table
+from hardware.configuration import KINDS
 from hardware.devices import Attendance, Device, DeviceOwner, DeviceStatus
 from hardware.printers.escpos_driver import PrinterDriver
 from hardware.printers.profiles import profile
 from hardware.printers.status import REMEDIES
+from hardware.scales import NoWeight, ScaleDriver
 from hardware.states import DeviceState
 
 
 @click.command("status")
 @click.argument("device", nargs=-1)
 @click.option("--config", type=click.Path(path_type=Path), help="The file of configured devices.")
-@click.option("--kind", type=click.Choice(("printer", "scanner")), help="What stands at a given address.")
+@click.option("--kind", type=click.Choice(KINDS), help="What stands at a given address.")
 @click.option("--profile", "profile_name", help="The printer's profile.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 def status_command(
@@ -55,15 +57,13 @@ async def ask(device: Device) -> DeviceStatus:
             answer.append(status)
             known.set()
 
-    asks = device.kind == "printer"
+    asks = device.kind in ("printer", "scale")
 
     async def attend(attendance: Attendance) -> None:
         nonlocal asks
         if asks:
-            driver = PrinterDriver(attendance.transport, profile(device.profile))
-            status = await driver.status()
+            reason = await _reason(device, attendance)
             asks = False
-            reason = status.reason or status.warning
             if reason is None:
                 answer.append(owner.status)
                 known.set()
@@ -80,6 +80,15 @@ async def ask(device: Device) -> DeviceStatus:
         running.cancel()
     await asyncio.gather(task, waiting, return_exceptions=True)
     return status
+
+
+async def _reason(device: Device, attendance: Attendance) -> str | None:
+    """What the device itself says that it lacks."""
+    if device.kind == "scale":
+        reading = await ScaleDriver(attendance.transport, device.scale_protocol()).ask()
+        return reading.reason if isinstance(reading, NoWeight) else None
+    status = await PrinterDriver(attendance.transport, profile(device.profile)).status()
+    return status.reason or status.warning
 
 
 async def _ask_all(devices: Sequence[Device]) -> list[DeviceStatus]:

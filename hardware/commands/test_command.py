@@ -1,9 +1,10 @@
-"""`till-hardware test`: a page that shows every feature of a printer, or one scan as it was read and understood."""
+"""`till-hardware test`: a page with every feature of a printer, one scan as it is understood, a weight, two lines."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -11,27 +12,31 @@ import click
 
 from hardware.commands.decoded import decoded
 from hardware.commands.devices_given import device_given
-from hardware.commands.outcome import Exit, fail, fail_for, print_json
+from hardware.commands.outcome import Exit, fail_for, print_json
+from hardware.configuration import KINDS
 from hardware.devices import Device
+from hardware.displays import begin, shown_line, text_bytes
 from hardware.printers.document import Document
 from hardware.printers.escpos_driver import PrinterDriver, Proof, SendResult
 from hardware.printers.profiles import Profile, profile
 from hardware.printers.rendering import render
 from hardware.printers.sample import sample_document
 from hardware.printers.status import REMEDIES, PrinterStatus
+from hardware.scales import NoWeight, ScaleDriver
 from hardware.scanners.framing import Scan
 from hardware.scanners.serial_scanner import SerialScanner
 from hardware.transports import open_transport
 from hardware.transports.transport import TransportError
 
 send_seconds_max = 60.0
+display_seconds_max = 5.0
 test_job_id = 1
 
 
 @click.command("test")
 @click.argument("device")
 @click.option("--config", type=click.Path(path_type=Path), help="The file of configured devices.")
-@click.option("--kind", type=click.Choice(("printer", "scanner")), help="What stands at a given address.")
+@click.option("--kind", type=click.Choice(KINDS), help="What stands at a given address.")
 @click.option("--profile", "profile_name", help="The printer's profile.")
 @click.option("--wait", "wait_seconds", default=30.0, help="How many seconds to wait for the proof, or for a scan.")
 @click.option("--ask/--no-ask", default=None, help="Ask what came out; by default where a person is there.")
@@ -45,15 +50,10 @@ def test_command(
     ask: bool | None,
     as_json: bool,
 ) -> None:
-    """Print a test page, or wait for one scan. DEVICE is a configured name or an address."""
+    """Print a test page, read one scan, weigh, or show two lines. DEVICE is a configured name or an address."""
     given = device_given(device, config, kind, profile_name)
     try:
-        if given.kind == "printer":
-            outcome = asyncio.run(_print_page(given, wait_seconds))
-        elif given.kind == "scanner":
-            outcome = asyncio.run(_read_code(given, wait_seconds))
-        else:
-            fail(f"a {given.kind} has no test yet; till-hardware status asks it how it is", Exit.USAGE)
+        outcome = asyncio.run(_TESTS[given.kind](given, wait_seconds))
     except TransportError as error:
         fail_for(error)
     if ask is None:
@@ -61,6 +61,8 @@ def test_command(
     if ask and outcome["outcome"] in ("printed", "unconfirmed"):
         whole = click.confirm("Did the page come out whole, every line readable?")
         outcome["outcome"] = "printed" if whole else "not whole"
+    if ask and outcome["outcome"] == "sent":
+        outcome["outcome"] = "shown" if click.confirm("Does it show two lines?") else "not shown"
     if as_json:
         print_json(outcome)
     else:
@@ -71,6 +73,11 @@ def test_command(
 
 _EXITS = {
     "printed": Exit.FINE,
+    "weighed": Exit.FINE,
+    "shown": Exit.FINE,
+    "not weighed": Exit.NEEDS_A_HAND,
+    "not shown": Exit.NEEDS_A_HAND,
+    "sent": Exit.UNCONFIRMED,  # a display says nothing back; a person has to look
     "read": Exit.FINE,
     "not printed": Exit.NEEDS_A_HAND,
     "not whole": Exit.NEEDS_A_HAND,
@@ -138,3 +145,38 @@ async def _read_code(device: Device, wait_seconds: float) -> dict[str, Any]:
     finally:
         await scanner.close()
     return {"outcome": "read", **decoded(scan)}
+
+
+async def _weigh(device: Device, wait_seconds: float) -> dict[str, Any]:
+    transport = open_transport(device.address)
+    await transport.open()
+    try:
+        weighed = await ScaleDriver(transport, device.scale_protocol()).weigh(deadline=wait_seconds)
+    finally:
+        await transport.close()
+    if isinstance(weighed, NoWeight):
+        return {"outcome": "not weighed", "reason": weighed.reason, "next": REMEDIES[weighed.reason]}
+    weight = weighed.weight
+    return {"outcome": "weighed", "weight_milli": weight.milli, "unit": weight.unit, "net": weight.net}
+
+
+async def _show(device: Device, _: float) -> dict[str, Any]:
+    setting = device.display_setting()
+    lines = shown_line("Tillstream test", "€"), shown_line("TOTAL", "1,234.56")
+    transport = open_transport(device.address)
+    await transport.open()
+    try:
+        sent = await transport.write_all(begin(setting) + text_bytes(setting, *lines), deadline=display_seconds_max)
+    finally:
+        await transport.close()
+    if sent.error is not None:
+        return {"outcome": "not shown", "next": sent.error}
+    return {"outcome": "sent", "first": lines[0], "second": lines[1], "next": "look whether it shows these two lines"}
+
+
+_TESTS: dict[str, Callable[[Device, float], Coroutine[Any, Any, dict[str, Any]]]] = {
+    "printer": _print_page,
+    "scanner": _read_code,
+    "scale": _weigh,
+    "display": _show,
+}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from hardware.devices import DeviceStatus
 from hardware.diagnostics.findings import Counter, Finding
 from hardware.printers.status import REMEDIES
 from hardware.states import DeviceState
 
+_EFFECTS = {"printer": "does not print", "scale": "does not weigh"}
 _CAUSES = {
     "paper_out": "there is no paper",
     "paper_near_end": "the paper is nearly at its end",
@@ -15,6 +17,9 @@ _CAUSES = {
     "offline": "it is off-line",
     "no_answer": "it does not answer",
     "garbled": "it answers nonsense",
+    "in_motion": "its load moves",
+    "over_capacity": "its load is too heavy",
+    "under_zero": "it stands below zero",
 }
 
 
@@ -23,7 +28,7 @@ def check(counter: Counter) -> list[Finding]:
     return [
         Finding(
             "device_needs_a_hand",
-            f"{status.name} does not print" if status.reason != "paper_near_end" else f"{status.name} prints",
+            _symptom(status),
             _CAUSES.get(status.reason or "", status.reason or "it says that something is wrong"),
             REMEDIES.get(status.reason or "", status.detail),
             is_note=status.reason == "paper_near_end",
@@ -32,3 +37,9 @@ def check(counter: Counter) -> list[Finding]:
         for status in counter.statuses
         if status.state is DeviceState.ATTENTION
     ]
+
+
+def _symptom(status: DeviceStatus) -> str:
+    if status.reason == "paper_near_end":
+        return f"{status.name} prints, but not for long"
+    return f"{status.name} {_EFFECTS.get(status.kind, 'does not work')}"

@@ -100,4 +100,7 @@ REMEDIES = {
     "hot": "the head is too hot; it goes on by itself in a minute",
     "offline": "press its feed button or switch it off and on",
     "garbled": "what it says is not understood: check speed and parity",
+    "in_motion": "wait until the load is still",
+    "over_capacity": "take the load off, it is too heavy",
+    "under_zero": "empty the scale and press its zero key",
 }

@@ -15,7 +15,9 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from hardware.simulated.display import SimulatedDisplay
 from hardware.simulated.printer import SimulatedPrinter
+from hardware.simulated.scale import SimulatedScale
 from hardware.simulated.scanner import SimulatedScanner
 
 request_bytes_max = 65_536
@@ -92,6 +94,50 @@ def scanner_handler(scanner: SimulatedScanner) -> Handler:
             case unknown:
                 raise BadRequest(f"a scanner does not do {unknown!r}")
         return {"scans": scanner.scans, "connections": scanner.connections}
+
+    return handle
+
+
+def scale_handler(scale: SimulatedScale) -> Handler:
+    """What can be asked of a simulated scale: load (`milli`, `net`, `moves`), set, say, unplug, replug, counts."""
+
+    async def handle(request: dict[str, Any]) -> dict[str, Any]:
+        match request.pop("do", None):
+            case "load":
+                scale.load_milli = int(request["milli"])
+                scale.net = bool(request.get("net"))
+                scale.moves = int(request.get("moves", 0))
+            case "set":
+                scale.set(**request)
+            case "say":
+                scale.say()
+            case "unplug":
+                scale.unplug()
+            case "replug":
+                await scale.replug()
+            case "counts":
+                pass
+            case unknown:
+                raise BadRequest(f"a scale does not do {unknown!r}")
+        return {"questions": scale.questions}
+
+    return handle
+
+
+def display_handler(display: SimulatedDisplay) -> Handler:
+    """What can be asked of a simulated display: lines, unplug, replug."""
+
+    async def handle(request: dict[str, Any]) -> dict[str, Any]:
+        match request.pop("do", None):
+            case "lines":
+                pass
+            case "unplug":
+                display.unplug()
+            case "replug":
+                await display.replug()
+            case unknown:
+                raise BadRequest(f"a display does not do {unknown!r}")
+        return {"lines": list(display.lines())}
 
     return handle
 

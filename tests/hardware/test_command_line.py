@@ -281,3 +281,27 @@ def test_each_scan_is_shown_as_it_comes() -> None:
     assert watching.returncode == 0
     assert "'4006381333931' [5d 45 30 34" in stdout
     assert "lookup_keys=['00000096385074']" in stdout
+
+
+def test_a_scale_is_weighed_on(tmp_path: Path) -> None:
+    config = tmp_path / "hardware.toml"
+    with simulated("scale", "--protocol", "sma", "--pty", "--load-milli", "1250", "--control", "stdio") as scale:
+        config.write_text(
+            f'[[device]]\nname = "scale"\nkind = "scale"\naddress = "{scale.address}"\n'
+            'options = { protocol = "sma" }\n'
+        )
+        tested = till_hardware("test", "scale", "--json", config=config)
+        scale.ask("set", over_capacity=True)
+        status = till_hardware("status", "--json", config=config)
+
+    assert (tested.returncode, json.loads(tested.stdout)["weight_milli"]) == (0, 1250)
+    assert (status.returncode, json.loads(status.stdout)["devices"][0]["state"]) == (1, "attention(over_capacity)")
+
+
+def test_a_display_is_shown_something_and_a_person_has_to_look() -> None:
+    with simulated("display", "--listen", "127.0.0.1:0", "--control", "stdio") as display:
+        tested = till_hardware("test", display.address, "--kind", "display", "--json")
+        lines = display.ask("lines")["lines"]
+
+    assert (tested.returncode, json.loads(tested.stdout)["outcome"]) == (5, "sent")
+    assert lines == ["Tillstream test    €", "TOTAL       1,234.56"]

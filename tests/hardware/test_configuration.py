@@ -46,6 +46,10 @@ GOOD = {"name": "p", "kind": "printer", "address": "tcp://h:1"}
         ({"options": "fast"}, "options are written"),
         ({"kind": "scanner", "options": {"suffix": "ENTER"}}, "suffix is one of"),
         ({"kind": "scanner", "options": {"layout": "klingon"}}, "layout is one of"),
+        ({"kind": "scale", "options": {"protocol": "dialog-06"}}, "protocol is one of"),
+        ({"kind": "display", "options": {"language": "klingon"}}, "epson or cd5220"),
+        ({"kind": "display", "options": {"page": 300}}, "0 to 255"),
+        ({"kind": "display", "options": {"encoding": "klingon"}}, "no encoding"),
     ],
 )
 def test_a_device_that_cannot_be_is_refused_with_what_to_change(changes: dict[str, Any], says: str) -> None:
