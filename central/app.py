@@ -67,6 +67,7 @@ async def open_services(
         wakeups=wakeups,
         deployment=deployment,
         authenticate=by_prefix({api_key_prefix: identity.authenticate_key}, terminals.authenticate_token),
+        admit=terminals.admit,
         config=config,
     )
     sources = downlink.Sources(

@@ -87,6 +87,8 @@ async def _in_session(request: Request) -> web.StreamResponse:
     key = idempotency.read_key(request.http) if route.create else None
     if key is None:
         async with tenant_session(services.database, request.caller, reports=route.reports) as session:
+            if request.caller.kind == "terminal":
+                await services.admit(session)
             answer = await route.handler(request, session, *decoded)
         return answer if route.raw else _response(request, answer, session.database_seconds)
     running = services.of(idempotency.Running)

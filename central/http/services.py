@@ -12,7 +12,7 @@ from central.cache import Cache
 from central.config import Config
 from central.database import Database
 from central.database.deployment import Deployment
-from central.tenant_session import Caller
+from central.tenant_session import Caller, TenantSession
 from central.wakeups import Wakeups
 
 T = TypeVar("T")
@@ -37,6 +37,8 @@ class Services:
     wakeups: Wakeups
     deployment: Deployment
     authenticate: Callable[["Services", str], Awaitable[Caller]]
+    admit: Callable[[TenantSession], Awaitable[None]]
+    """Whether a terminal, whose token says nothing of it, may still be served: asked in each of its transactions."""
     config: Config = field(default_factory=Config)
     clock: Callable[[], datetime] = utc_now
     ids: Callable[[], UUID] = new_id

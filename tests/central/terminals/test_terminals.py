@@ -189,6 +189,24 @@ async def test_an_old_epoch_may_only_deliver(terminal: TerminalFixture) -> None:
     assert answer["type"] == "/problems/forbidden"
 
 
+SHARED = ["/v1/products/lookup?barcode=4006381333931", "/v1/receipts/HH1-1A-1"]
+
+
+@pytest.mark.parametrize("path", SHARED)
+async def test_what_a_terminal_shares_with_the_back_office_asks_whether_it_may_still_be_served(
+    terminal: TerminalFixture, path: str
+) -> None:
+    first, _, _ = await terminal.get(path)
+    second = await enrol_again(terminal)
+    replaced, forbidden, _ = await terminal.get(path)
+    await terminal.tenant.post(f"/v1/terminals/{terminal.terminal_id}/revocation", {})
+    status, revoked, _ = await second.get(path)
+
+    assert first in (200, 404)
+    assert (replaced, forbidden["type"]) == (403, "/problems/forbidden")
+    assert (status, revoked["type"]) == (403, "/problems/revoked")
+
+
 async def test_a_terminal_may_not_read_the_back_office(terminal: TerminalFixture) -> None:
     for path in ("/v1/terminals", f"/v1/terminals/{terminal.terminal_id}", f"/v1/terminals/{uuid4()}", "/v1/locations"):
         assert (await terminal.get(path))[0] == 403
