@@ -1,6 +1,6 @@
 """Products and their barcodes: made, changed, withdrawn, and read with what they cost by place and date."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -261,7 +261,3 @@ def as_audited(product: ProductAnswer | None) -> dict[str, Any] | None:
 def told(scope: UUID, product_id: str, *, withdrawn: bool = False) -> RecordedChange:
     """What the terminals of a scope are told of a product: look at it again."""
     return RecordedChange(scope, entity, product_id, withdrawn)
-
-
-def uuids(ids: Iterable[str]) -> list[UUID]:
-    return [UUID(one) for one in ids]

@@ -4,11 +4,13 @@ The contract, sections 5 and 12. An id that does not come back is one that does 
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 from uuid import UUID
 
-from central.downlink import Recipient
+from central.downlink import Loader, Recipient
 from central.products import catalogue, price_rules, tax_groups
 from central.tenant_session import TenantSession
+from protocol.downlink import Entity
 
 
 async def products(session: TenantSession, recipient: Recipient, ids: Sequence[str]) -> Mapping[str, object]:
@@ -29,4 +31,4 @@ async def rules(session: TenantSession, recipient: Recipient, ids: Sequence[str]
     return {str(price_rule_id): rule for price_rule_id, rule in found.items()}
 
 
-LOADERS = {"product": products, "tax_group": groups, "price_rule": rules}
+LOADERS: Final[dict[Entity, Loader]] = {"product": products, "tax_group": groups, "price_rule": rules}
