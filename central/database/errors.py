@@ -11,6 +11,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 _outage_classes: Final = frozenset({"08", "40", "53", "57", "58"})
 # A lock that was not given in time, a server that turned read-only.
 _outage_states: Final = frozenset({"55P03", "25006"})
+# asyncpg says InternalClientError where a statement meets the end of a connection that the server is just closing.
+_lost_connections: Final = OSError | asyncpg.InterfaceError | asyncpg.InternalClientError
 
 
 class DatabaseUnavailableError(Exception):
@@ -38,5 +40,5 @@ def is_outage(error: BaseException) -> bool:
     if state is not None:
         return state[:2] in _outage_classes or state in _outage_states
     if isinstance(error, DBAPIError):
-        return error.connection_invalidated or isinstance(error.orig, OSError | asyncpg.InterfaceError)
-    return isinstance(error, PoolTimeoutError | TimeoutError | OSError | asyncpg.InterfaceError)
+        return error.connection_invalidated or isinstance(error.orig, _lost_connections)
+    return isinstance(error, PoolTimeoutError | TimeoutError | _lost_connections)

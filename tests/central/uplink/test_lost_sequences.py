@@ -62,13 +62,11 @@ async def test_what_was_not_lost_of_a_declared_range_applies_in_order(tenant: Te
     assert (status, answer["applied_through"]) == (200, 9)
 
 
-@pytest.mark.parametrize(("first", "last"), [(2, 3), (3, 7), (9, 9), (10, 12), (6, 5), (0, 3)])
-async def test_what_is_not_missing_cannot_be_declared_lost(
-    tenant: TenantFixture, till: Till, first: int, last: int
-) -> None:
+async def test_what_is_not_missing_cannot_be_declared_lost(tenant: TenantFixture, till: Till) -> None:
     await with_a_hole(till)
 
-    assert (await lose(tenant, till, first, last))[0] == 422
+    for first, last in ((2, 3), (3, 7), (9, 9), (10, 12), (6, 5), (0, 3)):
+        assert (await lose(tenant, till, first, last))[0] == 422
     assert (await till.position())["applied_through"] == 2
 
 
