@@ -19,6 +19,7 @@ from central.database import Database, DatabaseUnavailableError
 channel: Final = "till_wakeups"
 gather_seconds: Final = 0.01
 retry_seconds: Final = 1.0
+cancel_seconds: Final = 0.2
 topics_waiting_max: Final = 10_000
 
 
@@ -97,6 +98,11 @@ class Wakeups:
                 if not waiting:
                     del self._waiting[topic]
 
+    @property
+    def topics(self) -> int:
+        """How many topics somebody waits for."""
+        return len(self._waiting)
+
     def _wake(self, topic: str) -> None:
         for signal in self._waiting.get(topic, ()):
             signal.wake()
@@ -124,9 +130,11 @@ class _FarWakeups(Wakeups):
                 await self._heard.wait()
 
     async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        pending = set(self._tasks)
+        while pending:  # a client's own timeout may swallow a cancellation, so once may not be enough
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=cancel_seconds)
 
     def notify(self, topic: str) -> None:
         self._wake(topic)
