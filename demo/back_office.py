@@ -59,6 +59,10 @@ class BackOffice:
     async def patch(self, path: str, body: Any) -> Any:
         return self._good(await self.ask("PATCH", path, json=body), path)
 
+    async def resolve(self, path: str, body: Any) -> None:
+        """Resolve a branch or an exception."""
+        self._good(await self.ask("POST", f"{path}/resolution", json=body), path)
+
     async def import_lines(self, path: str, lines: bytes) -> Any:
         """A bulk import of newline-delimited JSON; raises `RefusedError` where a row was refused."""
         answer = self._good(await self.ask("POST", path, data=lines, Content_Type="application/x-ndjson"), path)

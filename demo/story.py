@@ -17,6 +17,7 @@ from demo.till import Till
 
 _CENTRAL_DOWN_SECONDS: Final = 1.0
 _ACKNOWLEDGED_SECONDS_MAX: Final = 60.0
+_KEPT_SECONDS_MAX: Final = 120.0
 _CLONE_BASKETS: Final = 4
 _CRASH_MS_MAX: Final = 25
 
@@ -77,7 +78,6 @@ class Story:
         self._offices = offices
         self._copy_of = copy_of
         self._barcodes = barcodes
-        self.clone: Cashier | None = None
         self.adopted_branches = 0
 
     async def play(self) -> None:
@@ -147,35 +147,34 @@ class Story:
             await till.kill()
             copy = self._copy_of(till)
             await asyncio.to_thread(shutil.copytree, till.state_folder, copy.state_folder)
-            await copy.plug_in()
-            copy.name_devices()
-            copy.line.cut()
             await till.start()
-            await copy.start()
             await cashier.come()
             await cashier.serve()
             sold = [cashier.queue.pop() for _ in range(min(_CLONE_BASKETS, len(cashier.queue)))]
-        self._say(f"{till.name}'s disk was cloned; both go on selling")
         last = till.state["sync"]["acknowledged_through"] + till.state["sync"]["pending"]
-        clone = Cashier(copy, sold, self._barcodes, random.Random(self._chance.random()), self._progress.advance)
-        self.clone = clone
-        selling = asyncio.create_task(clone.work())
         await till.wait_until(
             lambda state: state["sync"]["acknowledged_through"] >= last,
             "its acknowledgement",
             _ACKNOWLEDGED_SECONDS_MAX,
         )
-        copy.line.mend()
-        await selling
+        self._say(f"{till.name}'s disk was cloned; both go on selling")
+        await copy.plug_in()
+        copy.name_devices()
+        await copy.start()
+        clone = Cashier(copy, sold, self._barcodes, random.Random(self._chance.random()), self._progress.advance)
+        await clone.work()
         await copy.wait_until(
-            lambda state: state["sync"]["forked"] and state["sync"]["pending"] == 0, "a fork that is kept", 120.0
+            lambda state: state["sync"]["forked"] and state["sync"]["pending"] == 0,
+            "a fork that is kept",
+            _KEPT_SECONDS_MAX,
         )
+        await self._adopt(till)
+        self._say(f"{copy.name} showed up as a fork; the owner adopted its branch")
+
+    async def _adopt(self, till: Till) -> None:
+        """The owner books what the branches of a terminal hold."""
         office = self._offices[till.tenant]
         path = f"/v1/terminals/{till.terminal_id}/branches"
         for branch in (await office.get(path))["branches"]:
-            answer = await office.ask(
-                "POST", f"{path}/{branch['branch']}/resolution", json={"action": "adopt", "note": "a cloned disk"}
-            )
-            if answer.status == 204:
-                self.adopted_branches += 1
-        self._say(f"{copy.name} showed up as a fork; the owner adopted its branch")
+            await office.resolve(f"{path}/{branch['branch']}", {"action": "adopt", "note": "a cloned disk"})
+            self.adopted_branches += 1
