@@ -4,6 +4,7 @@
 """
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 digits_min: Final = 14
@@ -12,12 +13,12 @@ shown_first: Final = 6
 shown_last: Final = 4
 
 _run: Final = re.compile(r"(?<!\d)\d(?:[ -]*\d){13,}(?!\d)", re.ASCII)
-_gap: Final = re.compile(r"[ -]+")
+_group: Final = re.compile(r"\d+", re.ASCII)
 
 
 def holds_card_number(text: str) -> bool:
     """Whether a text holds what looks like a card number."""
-    return len(text) >= digits_min and any(_card_span(run[0]) is not None for run in _run.finditer(text))
+    return len(text) >= digits_min and any(next(_card_spans(run[0]), None) is not None for run in _run.finditer(text))
 
 
 def masked(text: str) -> str:
@@ -28,11 +29,12 @@ def masked(text: str) -> str:
 
 
 def _masked_run(run: str) -> str:
-    kept = run
-    while (span := _card_span(kept)) is not None:
-        start, end = span
-        kept = kept[:start] + _masked_number(kept[start:end]) + kept[end:]
-    return kept
+    parts: list[str] = []
+    done = 0
+    for start, end in _card_spans(run):
+        parts += [run[done:start], _masked_number(run[start:end])]
+        done = end
+    return "".join(parts) + run[done:]
 
 
 def _masked_number(number: str) -> str:
@@ -49,22 +51,25 @@ def _masked_number(number: str) -> str:
     return "".join(shown)
 
 
-def _card_span(run: str) -> tuple[int, int] | None:
-    """Where the first card number in a run of digits, blanks and dashes stands: a whole group of digits starts it.
+def _card_spans(run: str) -> Iterator[tuple[int, int]]:
+    """Where card numbers stand in a run of digits, blanks and dashes: whole groups of digits, one after the other.
 
     A number may stand beside others with a blank between, so each start and each length is tried at the borders of
     groups; digits that are glued to more digits are one number.
     """
-    groups = [(match.start(), match.end()) for match in re.finditer(r"\d+", run)]
-    for first in range(len(groups)):
+    groups = [(match.start(), match.end(), match[0]) for match in _group.finditer(run)]
+    first = 0
+    while first < len(groups):
+        digits = ""
         for last in range(first, len(groups)):
-            start, end = groups[first][0], groups[last][1]
-            digits = _gap.sub("", run[start:end])
-            if len(digits) > digits_max or not digits.isdigit():
-                break  # too long, or a number in it is masked already
+            digits += groups[last][2]
+            if len(digits) > digits_max:
+                break
             if len(digits) >= digits_min and _is_card_number(digits):
-                return start, end
-    return None
+                yield groups[first][0], groups[last][1]
+                first = last
+                break
+        first += 1
 
 
 def _is_card_number(digits: str) -> bool:

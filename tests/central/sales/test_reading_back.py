@@ -126,7 +126,7 @@ async def test_entries_are_a_feed_that_skips_nothing(till: Till, tenant: TenantF
     _, answer, _ = await tenant.get("/v1/ledger/entries?after=9")
     assert [entry["entry_number"] for entry in answer["entries"]] == [10, 11, 12]
     assert {entry["sequence"] for entry in answer["entries"]} == {4}
-    assert UUID(answer["incarnation"])
+    assert str(UUID(answer["incarnation"])) == answer["incarnation"]
 
 
 async def test_who_waits_for_entries_is_woken(till: Till, tenant: TenantFixture) -> None:
