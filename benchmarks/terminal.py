@@ -86,7 +86,7 @@ def main() -> None:
 
 async def _measure(folder: Path, console: Console) -> None:
     barcodes = [_barcode(number) for number in range(products)]
-    catalogue = Catalogue(folder / "catalogue.sqlite", location_id=_LOCATION, currency="EUR")
+    catalogue = Catalogue(folder / "catalogue.sqlite", location_id=_LOCATION, enrolment="bench 1", currency="EUR")
     table = Table(title="The till, and the floor of the same rounds")
     for column in ("what", "p50", "p99", "floor p50", "floor p99", "p50 / floor", "spread", "aim"):
         table.add_column(column, justify="left" if column == "what" else "right")

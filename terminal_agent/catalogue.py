@@ -63,16 +63,19 @@ class FoundProduct(Struct, frozen=True):
 
 
 class Catalogue:
-    """The replica of one location. Read from the event loop; `apply` writes on a thread of its own."""
+    """The replica of one location for one enrolment (any text that names it).
 
-    def __init__(self, path: Path, *, location_id: str, currency: str) -> None:
+    Read from the event loop; `apply` writes on a thread of its own.
+    """
+
+    def __init__(self, path: Path, *, location_id: str, enrolment: str, currency: str) -> None:
         self._path = path
         self._location_id = location_id
         self._currency = currency
         self._writer = Writer("catalogue")
         self._connection = connect(path, "NORMAL")
         migrate(self._connection, migrations)
-        self._claim(location_id)
+        self._claim(location_id, enrolment)
         self._reader = connect(path, "NORMAL")
         self.settings = Settings()
         self.rules: tuple[PriceRule, ...] = ()
@@ -186,17 +189,22 @@ class Catalogue:
             taxes=taxes_of(group, self._location_id, day),
         )
 
-    def _claim(self, location_id: str) -> None:
-        """A replica of another location is worth nothing here."""
+    def _claim(self, location_id: str, enrolment: str) -> None:
+        """Another location's replica is worth nothing here; of another enrolment, what its PIN key made."""
+        owner = f"{location_id} {enrolment}"
         row = self._connection.execute("select owner from progress").fetchone()
-        if row is not None and row[0] == location_id:
+        if row is not None and row[0] == owner:
             return
+        here_before = row is not None and row[0].startswith(f"{location_id} ")
         with transaction(self._connection) as connection:
+            if here_before:
+                connection.execute("delete from entities where entity = 'cashier'")
+                connection.execute(_BEGIN_SNAPSHOT)
+                connection.execute("update progress set owner = ?, catalogue_through = null", (owner,))
+                return
             for table in ("products", "barcodes", "receipts", "entities", "progress"):
                 connection.execute(f"delete from {table}")  # noqa: S608 - our own names
-            connection.execute(
-                "insert into progress (only, generation, sweeping, owner) values (1, 1, 1, ?)", (location_id,)
-            )
+            connection.execute("insert into progress (only, generation, sweeping, owner) values (1, 1, 1, ?)", (owner,))
 
     def _read_progress(self) -> Progress:
         row = self._connection.execute("select cursor, catalogue_through, sweeping from progress").fetchone()

@@ -71,7 +71,10 @@ class Daemon:
         enrolment = self._journal.current
         self._clock = Clock(self._journal.reader)
         self._catalogue = Catalogue(
-            directory.catalogue, location_id=enrolment.answer.location_id, currency=enrolment.answer.currency
+            directory.catalogue,
+            location_id=enrolment.answer.location_id,
+            enrolment=f"{enrolment.answer.terminal_id} {enrolment.answer.epoch}",
+            currency=enrolment.answer.currency,
         )
         self._devices: dict[str, DeviceStatus] = {}
         self._online = False

@@ -1,0 +1,249 @@
+"""The uplink and the downlink against a real central, and against peers that are not central at all."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import msgspec
+import pytest
+from aiohttp import web
+
+from tests.central.conftest import Central
+from tests.terminal_agent.conftest import CASHIER, SUPERVISOR, Shop, Till
+
+
+@dataclass
+class Between:
+    """A proxy in the till's line; `meddle(request, forward)` decides what becomes of a body of events."""
+
+    url: str
+    target: str
+    http: aiohttp.ClientSession
+    meddle: Callable[[web.Request, Callable[[], Any]], Any] | None = None
+    bodies: list[bytes] = field(default_factory=list)
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+
+        async def forward() -> web.Response:
+            headers = {name: value for name, value in request.headers.items() if name not in ("Host", "Content-Length")}
+            async with self.http.request(
+                request.method,
+                self.target + request.raw_path,
+                data=body,
+                headers=headers,
+                allow_redirects=False,
+            ) as heard:
+                kept = {name: heard.headers[name] for name in ("Content-Type", "Retry-After") if name in heard.headers}
+                return web.Response(status=heard.status, body=await heard.read(), headers=kept)
+
+        if request.path == "/v1/sync/events":
+            self.bodies.append(body)
+            if self.meddle is not None:
+                result: web.StreamResponse = await self.meddle(request, forward)
+                return result
+        return await forward()
+
+
+@pytest.fixture
+async def between(central: Central) -> AsyncIterator[Between]:
+    async with aiohttp.ClientSession(auto_decompress=True) as http:
+        proxy = Between("", central.url, http)
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", proxy.answer)
+        runner = web.AppRunner(app, auto_decompress=False)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        proxy.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        yield proxy
+        await runner.cleanup()
+
+
+@pytest.fixture
+async def watched(between: Between, shop: Shop, make_till: Any) -> Till:
+    """A till whose line goes through the proxy."""
+    made: Till = await make_till("till")
+    made.terminal_id, code = await shop.new_terminal()
+    await made.enrol(between.url, code)
+    await made.start()
+    await made.open()
+    await made.until(lambda state: state["sync"]["pending"] == 0)
+    return made
+
+
+async def sell(till: Till) -> None:
+    await till.scan("COFFEE")
+    await till.command("tender", method="CARD")
+
+
+async def _html(request: web.Request, forward: Callable[[], Any]) -> web.Response:
+    return web.Response(text="<html>Welcome to the Wi-Fi</html>", content_type="text/html")
+
+
+async def _json_of_another_kind(request: web.Request, forward: Callable[[], Any]) -> web.Response:
+    return web.json_response({"status": "ok"})
+
+
+async def _too_few(request: web.Request, forward: Callable[[], Any]) -> web.Response:
+    answer = msgspec.json.decode((await forward()).body)
+    return web.json_response({**answer, "received": answer["received"] + 1})
+
+
+async def _another_hash(request: web.Request, forward: Callable[[], Any]) -> web.Response:
+    answer = msgspec.json.decode((await forward()).body)
+    return web.json_response({**answer, "last_hash": "0" * 64})
+
+
+async def _elsewhere(request: web.Request, forward: Callable[[], Any]) -> web.Response:
+    return web.Response(status=307, headers={"Location": "/v1/somewhere"})
+
+
+async def _empty(request: web.Request, forward: Callable[[], Any]) -> web.Response:
+    return web.Response(status=204)
+
+
+async def _cut(request: web.Request, forward: Callable[[], Any]) -> web.Response:
+    await forward()
+    assert request.transport is not None
+    request.transport.close()
+    return web.Response()
+
+
+async def _busy(request: web.Request, forward: Callable[[], Any]) -> web.Response:
+    return web.Response(status=503, headers={"Retry-After": "1"})
+
+
+@pytest.mark.parametrize(
+    "meddle", [_html, _json_of_another_kind, _too_few, _another_hash, _elsewhere, _empty, _cut, _busy]
+)
+async def test_only_a_true_200_is_taken_for_an_acknowledgement(
+    watched: Till, between: Between, shop: Shop, meddle: Callable[..., Any]
+) -> None:
+    meddled = asyncio.Event()
+
+    async def once(request: web.Request, forward: Callable[[], Any]) -> web.StreamResponse:
+        if meddled.is_set():
+            return await forward()  # type: ignore[no-any-return]
+        meddled.set()
+        return await meddle(request, forward)  # type: ignore[no-any-return]
+
+    between.meddle = once
+    before = (await watched.state())["sync"]["acknowledged_through"]
+    await sell(watched)
+    await meddled.wait()
+    state = await watched.until(lambda now: now["sync"]["pending"] == 0)
+
+    assert state["sync"]["acknowledged_through"] == before + 1
+    assert len(between.bodies) >= 2
+    assert (await shop.balances())["card_clearing"] == 350
+
+
+async def test_a_body_that_is_sent_twice_is_booked_once(watched: Till, between: Between, shop: Shop) -> None:
+    async def twice(request: web.Request, forward: Callable[[], Any]) -> web.StreamResponse:
+        await forward()
+        return await forward()  # type: ignore[no-any-return]
+
+    between.meddle = twice
+    await sell(watched)
+    await sell(watched)
+    await watched.until(lambda now: now["sync"]["pending"] == 0)
+
+    assert (await shop.balances())["card_clearing"] == 700
+
+
+async def test_a_till_without_a_network_sells_and_delivers_when_it_is_back(
+    central: Central, watched: Till, between: Between, shop: Shop
+) -> None:
+    between.target = "http://127.0.0.1:9"
+    for _ in range(3):
+        await sell(watched)
+    assert (await watched.state())["sync"]["pending"] == 3
+    between.target = central.url
+    await watched.until(lambda now: now["sync"]["pending"] == 0)
+
+    assert (await shop.balances())["card_clearing"] == 3 * 350
+
+
+async def test_a_price_change_reaches_the_next_scan(till: Till, shop: Shop) -> None:
+    before = (await till.state())["sync"]["catalogue_through"]
+    status, answer, _ = await shop.tenant.patch(f"/v1/products/{shop.products['COFFEE']}", {"price_minor": 375})
+    assert status == 200, answer
+    await till.until(lambda now: now["sync"]["catalogue_through"] != before)
+
+    assert (await till.scan("COFFEE"))["state"]["cart"]["gross_minor"] == 375
+
+
+async def test_a_refund_of_another_tills_receipt_by_the_replica(
+    till: Till, central: Central, shop: Shop, make_till: Any
+) -> None:
+    await till.scan("COFFEE")
+    answer = await till.command("tender", method="CARD")
+    number = answer["state"]["last_receipt_number"]
+    other: Till = await make_till("other")
+    _, code = await shop.new_terminal()
+    await other.enrol(central.url, code)
+    await other.start()
+    await other.open()
+    await till.until(lambda now: now["sync"]["pending"] == 0)
+    async with asyncio.timeout(20):
+        while True:
+            async with other.http.get(f"{other.url}/v1/receipts/{number}", headers=other.headers) as found:
+                if found.status == 200:
+                    break
+            await other.until(lambda now: True)
+
+    await other.command("refund", receipt_number=number, lines=[{"original_line": 1, "quantity_milli": 1000}])
+    await other.until(lambda now: now["sync"]["pending"] == 0)
+
+    balances = await shop.balances()
+    assert balances["card_clearing"] == 350
+    assert balances["cash"] == 20_000 - 350
+    assert balances["sales_returns"] == 292
+
+
+async def test_a_void_and_a_closed_shift_are_booked(till: Till, shop: Shop) -> None:
+    await till.scan("COFFEE")
+    answer = await till.command("tender", method="CASH", amount_minor=350)
+    number = answer["state"]["last_receipt_number"]
+    await till.command("void", receipt_number=number, reason="wrong goods", approval=SUPERVISOR)
+    await till.scan("BREAD")
+    await till.command("tender", method="CASH", amount_minor=200)
+    closed = await till.command("close_shift", counted_minor=10_200)
+    await till.until(lambda now: now["sync"]["pending"] == 0)
+
+    assert [event["type"] for event in closed["events"]] == ["SHIFT_CLOSE"]
+    balances = await shop.balances()
+    assert "cash" not in balances
+    assert balances["cash_over_short"] == -1
+    assert balances["sales_revenue"] == -166
+
+
+async def test_a_cloned_disk_is_a_fork_and_both_go_on_selling(
+    till: Till, central: Central, shop: Shop, make_till: Any, tmp_path: Any
+) -> None:
+    import shutil
+
+    await till.until(lambda now: now["sync"]["pending"] == 0)
+    await till.stop()
+    clone: Till = await make_till("clone")
+    configuration = (clone.folder / "terminal.toml").read_text()
+    shutil.copytree(till.folder, clone.folder, dirs_exist_ok=True)
+    (clone.folder / "terminal.toml").write_text(configuration)
+    await till.start()
+    await till.command("sign_in", **CASHIER)
+    await sell(till)
+    await till.until(lambda now: now["sync"]["pending"] == 0)
+    await clone.start()
+    await clone.command("sign_in", **CASHIER)
+    await sell(clone)
+    await sell(clone)
+
+    state = await clone.until(lambda now: now["sync"]["forked"] and now["sync"]["pending"] == 0)
+
+    assert state["sync"]["needs_help"] is None
+    assert (await shop.balances())["card_clearing"] == 350
+    status, found, _ = await shop.tenant.get(f"/v1/terminals/{till.terminal_id}/branches")
+    assert status == 200
+    assert len(found["branches"]) == 1

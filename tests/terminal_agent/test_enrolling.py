@@ -1,0 +1,178 @@
+"""Enrolling: the right server, the right code, nothing lost, and each failure one line with the next step."""
+
+import re
+import stat
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from tests.central.conftest import Central
+from tests.terminal_agent.conftest import CASHIER, Shop, Till
+
+StartPeer = Callable[[Callable[[web.Request], Any]], Any]
+
+
+@pytest.fixture
+async def start_peer() -> AsyncIterator[StartPeer]:
+    """Starts somebody who is not central, and answers its URL."""
+    runners: list[web.AppRunner] = []
+
+    async def start(answer: Callable[[web.Request], Any]) -> str:
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", answer)
+        runner = web.AppRunner(app)
+        runners.append(runner)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        return f"http://127.0.0.1:{runner.addresses[0][1]}"
+
+    yield start
+    for runner in runners:
+        await runner.cleanup()
+
+
+async def refusal(till: Till, server: str, code: str, *more: str) -> str:
+    """The one line with which `enrol` fails."""
+    exit_code, out, err = await till.call("enrol", "--server", server, "--code", code, *more)
+
+    assert exit_code == 1
+    assert out == ""
+    [line] = err.strip().splitlines()
+    return line
+
+
+async def test_an_enrolled_till_keeps_its_secrets_to_itself(central: Central, shop: Shop, make_till: Any) -> None:
+    till: Till = await make_till("till")
+    _, code = await shop.new_terminal()
+    await till.enrol(central.url, code.lower().replace("-", ""))
+
+    secrets = [*till.folder.glob("keys/*")]
+    assert len(secrets) == 2
+    assert {stat.S_IMODE(path.stat().st_mode) for path in secrets} == {0o600}
+    assert stat.S_IMODE((till.folder / "keys").stat().st_mode) == 0o700
+    pin_key = next(till.folder.glob("keys/*.pin")).read_bytes()
+    assert pin_key not in (till.folder / "journal.sqlite").read_bytes()
+
+
+async def test_a_wrong_code_is_said_so(central: Central, make_till: Any) -> None:
+    till: Till = await make_till("till")
+
+    assert "get a new one from the back office" in await refusal(till, central.url, "AAAA-BBBB-CCCC-DDDD")
+    assert "16 letters and digits" in await refusal(till, central.url, "ABC")
+
+
+async def test_a_code_works_once(central: Central, shop: Shop, make_till: Any) -> None:
+    first: Till = await make_till("first")
+    second: Till = await make_till("second")
+    _, code = await shop.new_terminal()
+    await first.enrol(central.url, code)
+
+    assert "used or expired" in await refusal(second, central.url, code)
+
+
+async def test_plain_http_goes_to_this_machine_alone(make_till: Any) -> None:
+    till: Till = await make_till("till")
+
+    line = await refusal(till, "http://till.example.com", "AAAA-BBBB-CCCC-DDDD")
+    assert "use https://till.example.com" in line
+
+
+async def test_nobody_there(make_till: Any) -> None:
+    till: Till = await make_till("till")
+
+    assert "check the address and the network" in await refusal(till, "http://127.0.0.1:9", "AAAA-BBBB-CCCC-DDDD")
+
+
+@pytest.mark.parametrize("status", [200, 201, 404, 500])
+async def test_a_captive_portal_is_not_taken_for_central(start_peer: StartPeer, make_till: Any, status: int) -> None:
+    async def portal(request: web.Request) -> web.Response:
+        return web.Response(status=status, text="<html>Sign in to the Wi-Fi</html>", content_type="text/html")
+
+    till: Till = await make_till("till")
+
+    line = await refusal(till, await start_peer(portal), "AAAA-BBBB-CCCC-DDDD")
+    assert "sign in to the network" in line
+
+
+async def test_a_redirect_is_not_followed(central: Central, start_peer: StartPeer, shop: Shop, make_till: Any) -> None:
+    async def elsewhere(request: web.Request) -> web.Response:
+        raise web.HTTPTemporaryRedirect(central.url + request.path)
+
+    till: Till = await make_till("till")
+    _, code = await shop.new_terminal()
+
+    assert "sends us elsewhere" in await refusal(till, await start_peer(elsewhere), code)
+
+
+async def test_an_answer_that_was_lost_is_asked_for_again(
+    central: Central, start_peer: StartPeer, shop: Shop, make_till: Any
+) -> None:
+    """The code is used up at central, the answer never came: the same command with the same code still enrols."""
+    till: Till = await make_till("till")
+    _, code = await shop.new_terminal()
+
+    async def losing(request: web.Request) -> web.Response:
+        body = await request.read()
+        async with till.http.post(central.url + request.path, data=body, headers={"Content-Type": "application/json"}):
+            assert request.transport is not None
+            request.transport.close()
+        return web.Response()
+
+    await refusal(till, await start_peer(losing), code)
+    await till.enrol(central.url, code)
+
+    assert len([*till.folder.glob("keys/*.key")]) == 1
+
+
+async def test_a_state_directory_belongs_to_one_process(till: Till) -> None:
+    exit_code, _, err = await till.call("run", "--listen", "127.0.0.1:0")
+
+    assert exit_code == 1
+    assert re.fullmatch(r"Error: process \d+ already works in .*; stop it or name another --state-dir\n", err)
+
+
+async def test_enrolling_anew_waits_for_pending_lines_or_goes_on_delivering_them(
+    till: Till, central: Central, shop: Shop
+) -> None:
+    """--keep-journal: the old enrolment's lines reach central with the old key, the new one sells."""
+    await till.until(lambda state: state["sync"]["pending"] == 0)
+    await till.stop()
+    (till.folder / "terminal.toml").write_text("reserve_bytes = 0\nfree_bytes_min = 0\n")
+    await till.start()
+    await till.command("sign_in", **CASHIER)
+    status, made, _ = await shop.tenant.post(f"/v1/terminals/{till.terminal_id}/enrolment")
+    assert status == 201
+    await till.scan("COFFEE")
+    await till.command("tender", method="CARD")
+    await till.kill()
+    code = made["enrolment_code"]
+
+    if "acknowledged" in (line := (await till.call("enrol", "--server", central.url, "--code", code))[2]):
+        assert "--keep-journal" in line
+        exit_code, _, err = await till.call("enrol", "--server", central.url, "--code", code, "--keep-journal")
+        assert exit_code == 0, err
+    await till.start()
+    await till.until(lambda state: state["sync"]["pending"] == 0 and state["sync"]["catalogue_through"])
+    await till.command("sign_in", **CASHIER)
+    await till.scan("BREAD")
+    answer = await till.command("tender", method="CARD")
+    assert answer["state"]["last_receipt_number"].endswith("-1")
+    await till.until(lambda state: state["sync"]["pending"] == 0)
+    assert (await shop.balances())["card_clearing"] == 350 + 199
+
+
+async def test_a_state_directory_of_a_newer_version_is_refused(till: Till) -> None:
+    await till.stop()
+    import sqlite3
+
+    with sqlite3.connect(till.folder / "journal.sqlite") as connection:
+        connection.execute(
+            "insert into _sqlite_migrations (migration_set, name, applied_at)"
+            " values ('tillstream-journal', 'm999_from_the_future', '2030-01-01')"
+        )
+    exit_code, _, err = await till.call("run")
+
+    assert exit_code == 1
+    assert "of a newer version (m999_from_the_future)" in err
