@@ -84,13 +84,24 @@ def target_options(command: Callable[..., T]) -> Callable[..., T]:
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a command's coroutine; errors that are no fault of ours become a `Failure`."""
     try:
-        return asyncio.run(coroutine)
+        with asyncio.Runner(loop_factory=_event_loop) as runner:
+            return runner.run(coroutine)
     except (EmbeddedPostgresError, MigrationError, tenants.TenantError) as error:
         raise Failure(str(error)) from error
     except DatabaseUnavailableError as error:
         raise Failure(f"the database does not answer ({error}): is it up? try again") from error
     except PermissionError as error:
         raise Failure(f"{error.filename} is not ours to write: run as its owner, or name another --data-dir") from error
+
+
+def _event_loop() -> asyncio.AbstractEventLoop:
+    """uvloop's, where it is there."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return loop
 
 
 @asynccontextmanager
