@@ -1,0 +1,236 @@
+"""How fast central takes events over HTTP, beside the fastest that the same PostgreSQL could store the same rows.
+
+Every round measures every way in turn, so that a busy machine slows all of them: the bare COPY of finished rows
+(the limit), batches of 100 and of 400 from eight tills, a hundred tills that send one sale a request, and the endpoint
+that a newcomer would write. Ratios are to the limit of their own round. `python -m benchmarks.ingest`.
+"""
+
+import asyncio
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+import asyncpg
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import copy_limit, load
+from benchmarks.newcomer import Base
+from benchmarks.shop import SetUp, Shop, Till
+from central.database.embedded import EmbeddedPostgres, superuser
+
+busy_tills: Final = 8
+online_tills: Final = 100
+limit_sales: Final = 8_000
+
+GOALS: Final = {"batches of 100": 0.25, "batches of 400": 0.25, "100 tills, 1 sale each": 0.10}
+
+
+@dataclass
+class Way:
+    """One way to take sales, and its figure in each round."""
+
+    name: str
+    sales_per_second: list[float] = field(default_factory=list)
+    ratios: list[float] = field(default_factory=list)
+
+
+class Central:
+    """A `till-central serve` of its own, in a folder that is deleted at the end."""
+
+    def __init__(self, folder: Path, workers: int) -> None:
+        self.folder = folder
+        self._workers = workers
+        self._process: subprocess.Popen[str] | None = None
+        self.port = 0
+
+    @property
+    def address(self) -> str:
+        return EmbeddedPostgres(self.folder).address(superuser)
+
+    def start(self) -> None:
+        command = [*_till_central("serve"), "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]
+        command += ["--workers", str(self._workers), "--data-dir", str(self.folder)]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        self.port = int(line.rpartition(":")[2].strip().rstrip("/"))
+
+    def tenant(self) -> dict[str, Any]:
+        command = [*_till_central("tenant", "create"), "Bench", "--currency", "EUR", "--json"]
+        made = subprocess.run([*command, "--data-dir", str(self.folder)], capture_output=True, check=True)
+        found: dict[str, Any] = msgspec.json.decode(made.stdout)
+        return found
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(30)
+
+
+def _till_central(*arguments: str) -> list[str]:
+    return [sys.executable, "-c", "from central.cli import main; main()", *arguments]
+
+
+@asynccontextmanager
+async def newcomer(address: str) -> AsyncIterator[int]:
+    """The newcomer's endpoint in a process of its own; its port."""
+    connection = await asyncpg.connect(address)
+    await connection.execute("create schema if not exists newcomer")
+    await connection.close()
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    engine = create_async_engine(address.replace("postgresql://", "postgresql+asyncpg://", 1))
+    async with engine.begin() as made:
+        await made.run_sync(Base.metadata.create_all)
+    await engine.dispose()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "benchmarks.newcomer", address, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        yield int(await process.stdout.readline())
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+def _for_newcomer(till: Till, sales: int) -> list[bytes]:
+    headers = {"Terminal": str(till.terminal_id), "Content-Type": "application/x-ndjson"}
+    return [load.request("/sales", till.sale(), headers) for _ in range(sales)]
+
+
+class Bench:
+    """The rounds over one central."""
+
+    def __init__(
+        self, central: Central, shop: Shop, busy: list[Till], online: list[Till], strangers: list[Till]
+    ) -> None:
+        self._central = central
+        self._shop = shop
+        self._busy = busy
+        self._online = online
+        self._strangers = strangers
+        self.limit = Way("bare COPY, best of 1, 2, 4 connections")
+        self.ways = {name: Way(name) for name in (*GOALS, "newcomer's ORM endpoint")}
+
+    async def batches(self, size: int, sales: int) -> float:
+        """Sales a second in bodies of `size` from the busy tills."""
+        requests = max(1, sales // (size * busy_tills))
+        prepared = [[till.body(size, compressed=True) for _ in range(requests)] for till in self._busy]
+        seconds = await load.run("127.0.0.1", self._central.port, prepared)
+        return size * requests * busy_tills / seconds
+
+    async def singles(self, each: int) -> float:
+        """Sales a second of the tills that are online, one sale a request."""
+        prepared = [[till.body(1, compressed=False) for _ in range(each)] for till in self._online]
+        seconds = await load.run("127.0.0.1", self._central.port, prepared)
+        return each * online_tills / seconds
+
+    async def newcomers(self, port: int, each: int) -> float:
+        prepared = [_for_newcomer(till, each) for till in self._strangers]
+        seconds = await load.run("127.0.0.1", port, prepared)
+        return each * len(self._strangers) / seconds
+
+    async def round(self, rows: copy_limit.FinishedRows, port: int, sales: int) -> None:
+        limit = max((await copy_limit.measure(self._central.address, rows)).values())
+        self.limit.sales_per_second.append(limit)
+        self.limit.ratios.append(1.0)
+        figures = {
+            "batches of 100": await self.batches(100, sales),
+            "batches of 400": await self.batches(400, sales),
+            "100 tills, 1 sale each": await self.singles(max(2, sales // 4 // online_tills)),
+            "newcomer's ORM endpoint": await self.newcomers(port, max(2, sales // 20 // online_tills)),
+        }
+        for name, figure in figures.items():
+            self.ways[name].sales_per_second.append(figure)
+            self.ways[name].ratios.append(figure / limit)
+
+
+async def measure(rounds: int, sales: int, workers: int, console: Console) -> Bench:
+    """Run everything in a temporary folder."""
+    folder = Path(tempfile.mkdtemp(prefix="tillstream-bench-"))
+    central = Central(folder, workers)
+    try:
+        central.start()
+        tenant = central.tenant()
+        async with aiohttp.ClientSession() as http:
+            set_up = SetUp(f"http://127.0.0.1:{central.port}", tenant["api_key"], http)
+            shop = await set_up.shop()
+            places = [await set_up.location(f"L{number}") for number in range(4)]
+            tills = [
+                await set_up.till(shop, places[number % 4], f"Till {number}")
+                for number in range(busy_tills + 2 * online_tills)
+            ]
+        busy, online = tills[:busy_tills], tills[busy_tills : busy_tills + online_tills]
+        bench = Bench(central, shop, busy, online, tills[busy_tills + online_tills :])
+        console.print(f"{len(tills)} tills are enrolled; the first sales make the rows that the limit copies")
+        await bench.batches(400, limit_sales)
+        await bench.singles(2)
+        owner = await asyncpg.connect(central.address)
+        rows = await copy_limit.export(owner, tenant["tenant_id"], limit_sales)
+        await copy_limit.prepare(owner)
+        await owner.close()
+        async with newcomer(central.address) as port:
+            await bench.newcomers(port, 1)
+            for number in range(1, rounds + 1):
+                await bench.round(rows, port, sales)
+                shown = ", ".join(f"{way.name} {way.ratios[-1]:.3f}" for way in bench.ways.values())
+                console.print(f"round {number}: limit {bench.limit.sales_per_second[-1]:,.0f}/s; {shown}")
+        return bench
+    finally:
+        central.stop()
+        shutil.rmtree(EmbeddedPostgres(folder).folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def table(bench: Bench) -> Table:
+    """Medians with their spread."""
+    shown = Table(title="Sales of 5 lines and 2.2 kB a second, medians of interleaved rounds (lowest to highest)")
+    for column in ("way", "sales/s", "of the limit", "at least"):
+        shown.add_column(column, justify="left" if column == "way" else "right")
+    for way in (bench.limit, *bench.ways.values()):
+        goal = GOALS.get(way.name)
+        shown.add_row(way.name, _spread(way.sales_per_second, ",.0f"), _spread(way.ratios, ".3f"), f"{goal or ''}")
+    return shown
+
+
+def over_newcomer(bench: Bench) -> float:
+    """How many times the newcomer's endpoint the hundred tills' way is, round by round, in the median."""
+    mine = bench.ways["100 tills, 1 sale each"].sales_per_second
+    theirs = bench.ways["newcomer's ORM endpoint"].sales_per_second
+    return statistics.median(a / b for a, b in zip(mine, theirs, strict=True))
+
+
+def _spread(figures: list[float], form: str) -> str:
+    return f"{statistics.median(figures):{form}} ({min(figures):{form}} to {max(figures):{form}})"
+
+
+@click.command()
+@click.option("--rounds", default=9, show_default=True)
+@click.option("--sales", default=8_000, show_default=True, help="A round's sales in batches.")
+@click.option("--workers", default=1, show_default=True, help="Processes of central.")
+def main(rounds: int, sales: int, workers: int) -> None:
+    """Measure ingest against the limit of its own rounds."""
+    console = Console()
+    console.print(f"load average {os.getloadavg()[0]:.1f} before, {os.cpu_count()} cores, {workers} process(es)")
+    bench = asyncio.run(measure(rounds, sales, workers, console))
+    console.print(table(bench))
+    console.print(
+        f"100 tills with 1 sale each are {over_newcomer(bench):.1f} times the newcomer's endpoint (10 at least)"
+    )
+
+
+if __name__ == "__main__":
+    main()

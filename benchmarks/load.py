@@ -1,0 +1,82 @@
+"""A light load generator: prepared requests over raw connections, so that the load costs little by itself."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+response_bytes_max: Final = 1024 * 1024
+
+
+class LoadError(Exception):
+    """An answer that is no 200: the benchmark would measure something else."""
+
+
+def request(path: str, body: bytes, headers: dict[str, str]) -> bytes:
+    """The bytes of a POST."""
+    lines = [f"POST {path} HTTP/1.1", "Host: bench", f"Content-Length: {len(body)}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+class _Connection(asyncio.Protocol):
+    """Sends its requests one after the other, each when the answer to the one before is there."""
+
+    def __init__(self, requests: Sequence[bytes]) -> None:
+        self._requests = iter(requests)
+        self._buffer = b""
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def start(self) -> None:
+        self._next()
+
+    def _next(self) -> None:
+        following = next(self._requests, None)
+        if following is None:
+            self.done.set_result(None)
+            return
+        assert self.transport is not None
+        self.transport.write(following)
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        head_end = self._buffer.find(b"\r\n\r\n")
+        if head_end < 0:
+            return
+        head = self._buffer[:head_end].lower()
+        length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
+        if len(self._buffer) < head_end + 4 + length:
+            return
+        answer, self._buffer = self._buffer, b""
+        if not answer.startswith(b"HTTP/1.1 200") and not answer.startswith(b"HTTP/1.1 201"):
+            self._fail(LoadError(answer[:2_000].decode(errors="replace")))
+        elif b'"exceptions":[{' in answer:
+            self._fail(LoadError(f"a sale raised an exception: {answer[-2_000:].decode(errors='replace')}"))
+        else:
+            self._next()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._fail(LoadError(f"the connection ended: {error}"))
+
+    def _fail(self, error: LoadError) -> None:
+        if not self.done.done():
+            self.done.set_exception(error)
+
+
+async def run(host: str, port: int, connections: Sequence[Sequence[bytes]]) -> float:
+    """Seconds until every connection has an answer to each of its requests. Raises `LoadError`."""
+    loop = asyncio.get_running_loop()
+    made = [(await loop.create_connection(lambda r=r: _Connection(r), host, port))[1] for r in connections]  # type: ignore[misc]
+    started = loop.time()
+    for connection in made:
+        connection.start()
+    await asyncio.gather(*(connection.done for connection in made))
+    seconds = loop.time() - started
+    for connection in made:
+        assert connection.transport is not None
+        connection.transport.close()
+    return seconds
