@@ -31,7 +31,7 @@ from demo.baskets import (
     list_prices,
     read_baskets,
 )
-from demo.cashiers import Cashier
+from demo.cashiers import Cashier, look_at_the_paper
 from demo.chain import PLANS, Store, TenantPlan, set_up, tills_per_store
 from demo.network import Line, StutteringLine
 from demo.papers import papers_of
@@ -63,6 +63,7 @@ class Chain:
         self.stores: dict[str, list[Store]] = {}
         self.cashiers: list[Cashier] = []
         self.copies: list[Till] = []
+        self.lookers: list[asyncio.Task[None]] = []
         self.progress = Progress(len(baskets))
         self.story: Story | None = None
         self.screen = Screen(self.counts)
@@ -164,6 +165,7 @@ class Chain:
         )
         copy.terminal_id = till.terminal_id
         self.copies.append(copy)
+        self.watch_the_paper(copy, till)
         return copy
 
     async def sell(self) -> None:
@@ -178,7 +180,8 @@ class Chain:
             self.central_data, self.offices, self.copy_of, self.barcodes,
         )  # fmt: skip
         started = time.monotonic()
-        lookers = [asyncio.create_task(cashier.look_at_the_paper(self.screen.say)) for cashier in self.cashiers]
+        for cashier in self.cashiers:
+            self.watch_the_paper(cashier.till, cashier.till)
         try:
             async with asyncio.TaskGroup() as day:
                 day.create_task(self.story.play())
@@ -197,8 +200,13 @@ class Chain:
                     _SETTLE_SECONDS_MAX,
                 )
         finally:
-            for looker in lookers:
+            for looker in self.lookers:
                 looker.cancel()
+
+    def watch_the_paper(self, till: Till, printed_by: Till) -> None:
+        """Let a person stand beside a till; a cloned disk also asks about slips that the original's printer has."""
+        papers = [till.printer, printed_by.printer]
+        self.lookers.append(asyncio.create_task(look_at_the_paper(till, papers, self.screen.say)))
 
     async def reckon(self) -> list[str]:
         """Count everything from every side; gives what differs."""

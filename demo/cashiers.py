@@ -3,15 +3,17 @@
 import asyncio
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from demo.baskets import Basket
 from demo.till import Till, approval
+from hardware.simulated import SimulatedPrinter
 
 _FLOAT_MINOR: Final = 10_000
 _VOID_SHARE: Final = 0.02
 _REFUND_SHARE: Final = 0.03
+_DAY_SECONDS: Final = 86_400.0
 
 
 class Cashier:
@@ -69,18 +71,6 @@ class Cashier:
         if self._chance.random() < _REFUND_SHARE:
             await self._refund(number, basket)
 
-    async def look_at_the_paper(self, say: Callable[[str], None]) -> None:
-        """Answer, for ever, what the printer cannot: did this receipt come out whole?"""
-        asked: set[str] = set()
-        while True:
-            await self.till.wait_until(lambda state: bool(_unconfirmed(state) - asked), "a question", seconds=3600)
-            for number in _unconfirmed(self.till.state) - asked:
-                whole = any(number in receipt for receipt in self.till.printer.receipts())
-                say(f"{self.till.name}: did receipt {number} come out whole? The paper says {'yes' if whole else 'no'}")
-                await self.till.command("confirm_print", receipt_number=number, whole=whole)
-                self.till.questions += 1
-                asked.add(number)
-
     async def _void(self, number: str) -> None:
         await self.till.command(
             "void", receipt_number=number, reason="wrong customer", approval=approval(self.till.store.supervisor)
@@ -104,6 +94,17 @@ class Cashier:
         receipt = await self.till.receipt(number)
         barcode = self._barcodes[basket.lines[0].product_id]
         return next(int(line["line"]) for line in receipt["payload"]["lines"] if line["barcode"] == barcode)
+
+
+async def look_at_the_paper(till: Till, papers: Sequence[SimulatedPrinter], say: Callable[[str], None]) -> None:
+    """Answer, for ever, what a till's printer cannot: did this slip come out whole? `papers` is where it may lie."""
+    while True:
+        await till.wait_until(lambda state: bool(_unconfirmed(state)), "a question", seconds=_DAY_SECONDS)
+        (number, *_) = sorted(_unconfirmed(till.state))
+        whole = any(number in slip for paper in papers for slip in paper.receipts())
+        say(f"{till.name}: did {number} come out whole? The paper says {'yes' if whole else 'no'}")
+        await till.command("confirm_print", receipt_number=number, whole=whole)
+        till.questions += 1
 
 
 def _unconfirmed(state: dict[str, Any]) -> set[str]:
