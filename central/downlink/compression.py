@@ -9,7 +9,7 @@ import zstandard
 compressed_from_bytes: Final = 1_024
 off_loop_from_bytes: Final = 64 * 1_024
 zstd_level: Final = 3
-gzip_level: Final = 5
+gzip_level: Final = 1
 offers_max: Final = 20
 
 
