@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import asyncpg
+from sqlalchemy import event
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from central.database.errors import DatabaseUnavailableError, is_outage
@@ -37,7 +39,7 @@ class Database:
         self.reports = self._pool(reports_connections, {"statement_timeout": str(report_ms_max)})
 
     def _pool(self, size: int, settings: dict[str, str]) -> AsyncEngine:
-        return create_async_engine(
+        engine = create_async_engine(
             "postgresql+asyncpg://",
             async_creator=lambda: self._connect(settings),
             pool_size=size,
@@ -46,6 +48,8 @@ class Database:
             pool_use_lifo=True,
             isolation_level="AUTOCOMMIT",
         )
+        event.listen(engine.sync_engine, "checkout", _refuse_closed)
+        return engine
 
     async def _connect(self, settings: dict[str, str]) -> Any:
         return await asyncpg.connect(
@@ -86,6 +90,12 @@ class Database:
 
 def _nobody_listens(topic: str) -> None:
     """Before wake-ups are set up, and in commands that serve nobody; whoever waits looks again by time."""
+
+
+def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:
+    """A connection whose server went away meanwhile is known without a trip: make new ones for all of that age."""
+    if connection.driver_connection.is_closed():
+        raise InvalidatePoolError
 
 
 def _reason(error: BaseException) -> str:
