@@ -14,6 +14,7 @@ import structlog
 
 from hardware.displays import DisplaySetting
 from hardware.printers.escpos_driver import PrinterDriver, Timing
+from hardware.printers.leftover import Leftover
 from hardware.printers.profiles import profile as profile_named
 from hardware.scales import PROTOCOLS, ScaleProtocol
 from hardware.scanners.framing import Scan, ScannerConfig
@@ -224,9 +225,10 @@ def own_printer(
 ) -> DeviceOwner:
     """An owner that lets `serve` print: it comes back, or raises `LineLost`, when the line is lost."""
     profile = profile_named(device.profile)
+    leftover = Leftover()
 
     async def attend(attendance: Attendance) -> None:
-        await serve(PrinterDriver(attendance.transport, profile, timing=timing), attendance)
+        await serve(PrinterDriver(attendance.transport, profile, timing=timing, leftover=leftover), attendance)
 
     return DeviceOwner(device, attend, on_change, clock=clock, waits=waits)
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from hardware.printers.leftover import Leftover
 from hardware.printers.profiles import Profile
 from hardware.printers.proof import proves
 from hardware.printers.replies import (
@@ -32,6 +33,7 @@ pulse_ms_min = 50
 pulse_ms_max = 200
 real_time_pulse_tenths = 2  # of a second; `DLE DC4` knows no shorter steps than tenths
 short_write_seconds = 2.0
+leftover_seconds_max = 15.0
 
 
 @dataclass(frozen=True)
@@ -84,21 +86,31 @@ class DrawerResult:
 
 
 class PrinterDriver:
-    """One printer on one transport, used by one task at a time.
+    """One printer on one transport, used by one task at a time (but for `pulse_in_real_time`).
 
     Raises the transport's errors from `open`, and `LineLost` from `status`; the other calls report it.
     """
 
-    def __init__(self, transport: Transport, profile: Profile, *, timing: Timing | None = None) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        profile: Profile,
+        *,
+        timing: Timing | None = None,
+        leftover: Leftover | None = None,
+    ) -> None:
         self.transport = transport
         self.profile = profile
         self.timing = timing or Timing()
+        self.leftover = leftover or Leftover()
         self._parser = ReplyParser()
+        self._ended = False  # whether the leftover was ended on this line, since the last document
 
     async def open(self) -> None:
         """Open the line; see `Transport.open`."""
         await self.transport.open()
         self._parser.reset()
+        self._ended = False
 
     async def close(self) -> None:
         """Close the line."""
@@ -113,6 +125,7 @@ class PrinterDriver:
         if not self.profile.status:
             await self._forget_old_input()
             return PrinterStatus(answered=True, online=True)
+        await self._end_leftover()  # before any question, whose bytes half a command would take for its own
         await self._forget_old_input()
         answers: dict[int, int] = {}
         for number in status_questions:
@@ -123,7 +136,17 @@ class PrinterDriver:
         return from_real_time(answers if 1 in answers else {})
 
     async def send(self, buffer: bytes, *, deadline: float) -> SendResult:
-        """Write the whole buffer within `deadline` seconds, once; never raises for the line."""
+        """Write the whole buffer within `deadline` seconds, once; never raises for the line.
+
+        What an unfinished job before it may have left in the printer is ended and cut off first.
+        """
+        try:
+            await self._end_leftover()
+            await self._put_old_answers_away()
+        except LineLost as error:
+            return SendResult(0, len(buffer), error.message)
+        self.leftover.expect(buffer)
+        self._ended = False
         result = await self.transport.write_all(buffer, deadline=deadline)
         return SendResult(result.bytes_written, len(buffer), result.error)
 
@@ -134,11 +157,15 @@ class PrinterDriver:
         limit while the printer answers; cancel the task to give up.
         """
         if self.profile.proof == "none":
+            self.leftover.clear()
             return Proof.NOT_GIVEN
         try:
-            return await self._await_proof(job_id, waiting or _ignore)
+            proof = await self._await_proof(job_id, waiting or _ignore)
         except LineLost:
             return Proof.LINE_LOST
+        if proof is Proof.PRINTED:
+            self.leftover.clear()
+        return proof
 
     async def identify(self) -> dict[str, str]:
         """The printer's maker and model by `GS I 66` and `67`, where it says them. Raises `LineLost`."""
@@ -167,7 +194,7 @@ class PrinterDriver:
             if status.can_print:
                 await self._write(b"\x1b\x70" + bytes([pin == 5, pulse_ms // 2, 250]))
             elif status.answered and self.profile.realtime:
-                await self._write(b"\x10\x14\x01" + bytes([pin == 5, real_time_pulse_tenths]))
+                await self.pulse_in_real_time(pin)
             else:
                 return DrawerResult(False, status.reason)
             if open_level_high is None:
@@ -178,9 +205,42 @@ class PrinterDriver:
         level = after.drawer_pin3_high
         return DrawerResult(True, None, None if level is None else level == open_level_high)
 
+    async def pulse_in_real_time(self, pin: Literal[2, 5] = 2) -> DrawerResult:
+        """Open the drawer by `DLE DC4` alone, also while another task waits in `proof` for paper to be put in.
+
+        It asks nothing, so it takes no answer from the one who waits. Refused (`offline`) where the model does not
+        have it.
+        """
+        if not self.profile.realtime:
+            return DrawerResult(False, "offline")
+        try:
+            await self._write(b"\x10\x14\x01" + bytes([pin == 5, real_time_pulse_tenths]))
+        except LineLost:
+            return DrawerResult(False, "line_lost")
+        return DrawerResult(True)
+
     async def clear_error(self, *, clear_buffers: bool) -> None:
         """After a cutter jam: go on with the line, or throw away what the printer holds. A person's choice."""
         await self._write(b"\x10\x05\x02" if clear_buffers else b"\x10\x05\x01")
+
+    async def _end_leftover(self) -> None:
+        """End what an unfinished job left in the printer, once a line. Raises `LineLost`."""
+        if not self.leftover.expected or self._ended:
+            return
+        ending = self.leftover.ending()
+        result = await self.transport.write_all(ending, deadline=leftover_seconds_max)
+        if result.error is not None and not self.transport.is_open:
+            raise LineLost(f"{self.transport.address}: {result.error}", "check its cable and power")
+        self._ended = result.bytes_written == len(ending)
+
+    async def _put_old_answers_away(self) -> None:
+        """On a barrier printer the answer to an unfinished job may still come, and would be taken for the next one's.
+
+        A question with another kind of answer (`GS I 67`) goes in between; what is answered before it is old.
+        """
+        if self.leftover.expected and self.profile.proof == "barrier":
+            await self._write(b"\x1d\x49\x43")
+            await self._next(lambda reply: isinstance(reply, BlockAnswer))
 
     async def _forget_old_input(self) -> None:
         self.transport.drain()
@@ -188,7 +248,7 @@ class PrinterDriver:
 
     async def _write(self, data: bytes) -> None:
         result = await self.transport.write_all(data, deadline=short_write_seconds)
-        if result.bytes_written != len(data) and not self.transport.is_open:
+        if result.error is not None and not self.transport.is_open:
             raise LineLost(f"{self.transport.address}: {result.error}", "check its cable and power")
 
     async def _ask_real_time(self, number: int) -> int | None:

@@ -83,7 +83,7 @@ class SimulatedScale:
 
     def _answer(self) -> bytes:
         if "garbage" in self._conditions:
-            return b"\xff\x02\x8f0\x01\xfe\r"
+            return b"\xff" + (b"\n" if self.protocol == "sma" else b"\x02") + b"\x8f0\x01\xfe\r"
         trouble = next((name for name in _TROUBLES if name in self._conditions), None)
         if self.moves > 0:
             self.moves -= 1

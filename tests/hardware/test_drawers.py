@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from hardware.printers.escpos_driver import DrawerResult, PrinterDriver, Timing
+from hardware.printers.escpos_driver import DrawerResult, PrinterDriver, Proof, Timing
 from hardware.printers.profiles import profile
+from hardware.printers.status import PrinterStatus
 from hardware.simulated import SimulatedPrinter
 from hardware.simulated.escpos_machine import Pulse
 from hardware.transports import open_transport
@@ -81,3 +84,40 @@ async def test_a_pulse_too_short_or_too_long_for_a_drawer_is_refused(pulse_ms: i
         with pytest.raises(ValueError, match="50 to 200 ms"):
             await driver.open_drawer(pulse_ms=pulse_ms)
         await driver.close()
+
+
+async def test_the_drawer_opens_for_the_next_sale_while_a_receipt_waits_for_paper(
+    printer: SimulatedPrinter, receipt_bytes: bytes
+) -> None:
+    driver = await driver_for(printer)
+    await driver.status()
+    printer.fault_after(60, "paper_out")
+    await driver.send(receipt_bytes, deadline=5)
+    opened: list[Pulse] = []
+    asked = False
+
+    async def pulse() -> None:
+        await driver.pulse_in_real_time(5)
+
+    def waiting(status: PrinterStatus) -> None:
+        nonlocal asked
+        if not asked:
+            asked = True
+            tasks.append(asyncio.ensure_future(pulse()))
+        elif status.drawer_pin3_high and not opened:
+            opened.extend(printer.drawer_pulses)
+            printer.set(paper_out=False)
+
+    tasks: list[asyncio.Future[None]] = []
+    driver.timing = Timing(ask_seconds=0.02)
+    proof = await driver.proof(42, waiting=waiting)
+    await driver.close()
+
+    assert (proof, opened) == (Proof.PRINTED, [Pulse(5, 200, real_time=True)])
+
+
+async def test_a_model_without_real_time_pulses_refuses_them(printer: SimulatedPrinter) -> None:
+    driver = await driver_for(printer, "generic-80mm")
+
+    assert await driver.pulse_in_real_time() == DrawerResult(pulsed=False, refused="offline")
+    await driver.close()

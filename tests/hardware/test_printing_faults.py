@@ -95,7 +95,7 @@ async def test_a_fault_in_mid_job_is_waited_out_on_the_same_line_and_printed_onc
 @pytest.mark.parametrize("after", [1, 60, 150])
 @pytest.mark.parametrize("fault", ["cut_line", "unplug", "power_loss"])
 async def test_a_line_cut_in_mid_job_leaves_it_unconfirmed_and_the_printer_usable_after(
-    printer: SimulatedPrinter, receipt_bytes: bytes, after: int, fault: str
+    printer: SimulatedPrinter, receipt: Document, receipt_bytes: bytes, after: int, fault: str
 ) -> None:
     driver = await driver_for(printer)
     await driver.status()
@@ -113,7 +113,7 @@ async def test_a_line_cut_in_mid_job_leaves_it_unconfirmed_and_the_printer_usabl
     await driver.close()
 
     assert (proof, sent.bytes_written > 0, status.can_print) == (Proof.LINE_LOST, True, True)
-    assert printer.receipts() == []
+    assert document_to_text(receipt) not in printer.receipts()
 
 
 async def test_a_line_cut_after_the_last_byte_is_unconfirmed_although_the_paper_is_whole(
