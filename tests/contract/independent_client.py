@@ -164,6 +164,11 @@ class Server:
     def client(self, bearer: str | None = None) -> Client:
         return Client(self.url, bearer)
 
+    def kill(self) -> None:
+        """End the process as a power cut does."""
+        self._process.kill()
+        self._process.wait(10)
+
     def stop(self) -> None:
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
