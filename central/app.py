@@ -2,9 +2,9 @@
 
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -48,6 +48,13 @@ ROUTES: Final[list[Route]] = [
     *UPLINK_ROUTES,
 ]
 
+LOADERS: Final[tuple[Mapping[Any, downlink.Loader], ...]] = (
+    TENANCY_LOADERS,
+    identity.LOADERS,
+    PRODUCT_LOADERS,
+    SALES_LOADERS,
+)
+
 
 async def open_services(
     database: Database, config: Config | None = None, *, wakeups: Wakeups | None = None, cache: Cache | None = None
@@ -73,7 +80,7 @@ async def open_services(
     sources = downlink.Sources(
         recipient=terminals.recipient,
         begin_poll=terminals.begin_poll,
-        loaders={**TENANCY_LOADERS, **identity.LOADERS, **PRODUCT_LOADERS, **SALES_LOADERS},
+        loaders={name: load for domain in LOADERS for name, load in domain.items()},
     )
     downlink.register(services, sources)
     return services

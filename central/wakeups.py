@@ -6,21 +6,30 @@ wrong: whoever waits looks again by time. What is told often is told once: topic
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
+import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
-from sqlalchemy import text
-
-from central.database import Database, DatabaseUnavailableError
 
 channel: Final = "till_wakeups"
 gather_seconds: Final = 0.01
 retry_seconds: Final = 1.0
 cancel_seconds: Final = 0.2
 topics_waiting_max: Final = 10_000
+
+log = structlog.get_logger("central.wakeups")
+
+
+class Carrier(Protocol):
+    """The database that all processes share (`central.database.Database`), as far as wake-ups need it."""
+
+    async def listener(self) -> Any:
+        """A connection of asyncpg's to `LISTEN` on."""
+
+    async def tell(self, channel: str, topics: Sequence[str]) -> None:
+        """`NOTIFY` on a channel."""
 
 
 class Signal:
@@ -147,14 +156,18 @@ class _FarWakeups(Wakeups):
             await self._has_outgoing.wait()
             topics, self._outgoing = self._outgoing, set()
             self._has_outgoing.clear()
-            with contextlib.suppress(DatabaseUnavailableError, RedisError, OSError, TimeoutError):
+            try:
                 await self._send(topics)
+            except Exception as error:  # whatever breaks the carrier, who waits looks again by time
+                log.warning("wake-ups are not sent", error=type(error).__name__)
             await asyncio.sleep(gather_seconds)
 
     async def _hear_for_ever(self) -> None:
         while True:
-            with contextlib.suppress(DatabaseUnavailableError, RedisError, OSError, TimeoutError):
+            try:
                 await self._hear()
+            except Exception as error:
+                log.warning("wake-ups are not heard", error=type(error).__name__)
             self._wake_all()
             await asyncio.sleep(retry_seconds)
 
@@ -169,16 +182,12 @@ class _FarWakeups(Wakeups):
 class PostgresWakeups(_FarWakeups):
     """By LISTEN/NOTIFY on the database that all processes share."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Carrier) -> None:
         super().__init__()
         self._database = database
 
     async def _send(self, topics: Iterable[str]) -> None:
-        async with self._database.connection() as connection:
-            await connection.execute(
-                text("select pg_notify(:channel, topic) from unnest(cast(:topics as text[])) as topic"),
-                {"channel": channel, "topics": sorted(topics)},
-            )
+        await self._database.tell(channel, sorted(topics))
 
     async def _hear(self) -> None:
         connection = await self._database.listener()

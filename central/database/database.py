@@ -5,12 +5,12 @@ Connections are asyncpg's, pooled by SQLAlchemy and in autocommit: whoever takes
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import asyncpg
-from sqlalchemy import event
+from sqlalchemy import event, text
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -82,6 +82,12 @@ class Database:
             if is_outage(error):
                 raise DatabaseUnavailableError(_reason(error)) from error
             raise
+
+    async def tell(self, channel: str, topics: Sequence[str]) -> None:
+        """`NOTIFY` whoever listens, outside any transaction. Raises `DatabaseUnavailableError`."""
+        statement = text("select pg_notify(:channel, topic) from unnest(cast(:topics as text[])) as topic")
+        async with self.connection() as connection:
+            await connection.execute(statement, {"channel": channel, "topics": list(topics)})
 
     async def close(self) -> None:
         """Close every connection that is idle; those in use close when they come back."""
