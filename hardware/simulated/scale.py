@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from pathlib import Path
 
+from hardware.probing import ECHO_ANSWER, ECHO_QUESTION
 from hardware.simulated.ends import DeviceEnd, PseudoTerminalEnd, TcpEnd
 
 CONDITIONS = ("in_motion", "over_capacity", "under_zero", "silent", "garbage", "dribble")
@@ -21,6 +22,7 @@ class SimulatedScale:
         self.questions = 0
         self.moves = 0
         self._conditions: set[str] = set()
+        self._heard_all = b""
         self._asked: deque[int] = deque(maxlen=3)
         self._end: DeviceEnd
         if listen is not None:
@@ -70,6 +72,9 @@ class SimulatedScale:
         await self._end.replug()
 
     def _heard(self, data: bytes) -> None:
+        self._heard_all = (self._heard_all + data)[-len(ECHO_QUESTION) :]
+        if self.protocol == "toledo-8217" and self._heard_all.endswith(ECHO_QUESTION):
+            self._end.send(ECHO_ANSWER)
         for byte in data:
             self._asked.append(byte)
             sma_asked = bytes(self._asked) == b"\x0aW\x0d"

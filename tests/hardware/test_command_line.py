@@ -144,7 +144,7 @@ def test_configured_devices_are_asked_by_their_names(tmp_path: Path) -> None:
         config.write_text(
             f'[[device]]\nname = "receipts"\nkind = "printer"\naddress = "{printer.address}"\nprofile = "TM-T88V"\n'
             f'[[device]]\nname = "scanner"\nkind = "scanner"\naddress = "serial:{link}"\n'
-            '[[device]]\nname = "gone"\nkind = "printer"\naddress = "tcp://127.0.0.1:9"\n'
+            '[[device]]\nname = "gone"\nkind = "printer"\naddress = "tcp://127.0.0.1:3"\n'
         )
 
         status = till_hardware("status", "--json", config=config)
@@ -180,8 +180,8 @@ def test_a_scan_is_shown_as_read_and_as_understood() -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (("status", "tcp://127.0.0.1:9"), 3, "refuses the connection"),
-        (("test", "tcp://127.0.0.1:9"), 3, "switch it on"),
+        (("status", "tcp://127.0.0.1:1"), 3, "refuses the connection"),
+        (("test", "tcp://127.0.0.1:2"), 3, "switch it on"),
         (("test", "serial:/nonexistent/port", "--kind", "printer"), 3, "plug it in"),
         (("test", "nothing"), 2, "is no device address"),
         (("test", "tcp://127.0.0.1:9", "--profile", "LX-80"), 2, "no printer profile"),

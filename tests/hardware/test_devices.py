@@ -151,7 +151,7 @@ async def test_two_owners_never_share_a_device(printer: SimulatedPrinter) -> Non
 async def test_a_device_held_by_another_process_is_busy_and_free_when_that_process_dies() -> None:
     program = (
         "import sys\nfrom hardware.transports.locks import DeviceLock\n"
-        "lock = DeviceLock('tcp://127.0.0.1:9')\nassert lock.take()\nprint('held', flush=True)\nsys.stdin.read()\n"
+        "lock = DeviceLock('tcp://127.0.0.1:5')\nassert lock.take()\nprint('held', flush=True)\nsys.stdin.read()\n"
     )
     holder = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", program),
@@ -163,11 +163,11 @@ async def test_a_device_held_by_another_process_is_busy_and_free_when_that_proce
     assert await holder.stdout.readline() == b"held\n"
 
     with pytest.raises(Busy):
-        await open_transport("tcp://127.0.0.1:9").open()
+        await open_transport("tcp://127.0.0.1:5").open()
     holder.kill()
     await holder.communicate()
     with pytest.raises(NotThere, match="refuses"):
-        await open_transport("tcp://127.0.0.1:9").open()
+        await open_transport("tcp://127.0.0.1:5").open()
 
 
 async def test_a_state_bears_the_time_at_which_it_began(scanner: SimulatedScanner) -> None:
