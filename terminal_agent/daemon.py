@@ -210,7 +210,7 @@ class Daemon:
         )
 
     def _oldest_pending_at(self) -> str | None:
-        position = self._journal.current.base_position + self._uplink.delivery.next_wanted()
+        position = self._journal.current.base_position + self._uplink.delivery.acknowledged_through + 1
         row = self._journal.reader.execute("select line from journal where position = ?", (position,)).fetchone()
         return None if row is None else str(msgspec.json.decode(row[0])["created_at"])
 

@@ -8,7 +8,7 @@ sent again. A central that came back from a backup holds less than before and ge
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final
 
 import structlog
@@ -37,33 +37,17 @@ _log = structlog.get_logger()
 
 
 class Delivery(Struct):
-    """What is known of central's copy of one enrolment's journal; `queued` are inclusive ranges."""
+    """What is known of central's copy of one enrolment's journal.
+
+    A line counts as acknowledged by a true 200 for it, or by a position whose hash is that of our own line: the chain
+    then proves all lines before. `applied_through` alone proves nothing, since the disk may have been cloned and the
+    sequences that central holds may be the other one's.
+    """
 
     acknowledged_through: int = 0
-    queued: tuple[tuple[int, int], ...] = ()
     incarnation: str | None = None
     forked: bool = False
     needs_help: str | None = None
-
-    def next_wanted(self) -> int:
-        """The first sequence that central lacks."""
-        return self.acknowledged_through + 1
-
-    def last_wanted(self, first: int) -> int | None:
-        """The last sequence before the next range that central has; None where there is no such range."""
-        return min((low - 1 for low, _ in self.queued if low > first), default=None)
-
-    def take(self, applied_through: int, queued: Sequence[tuple[int, int]]) -> None:
-        """Central's word on what it has."""
-        through = applied_through
-        rest = []
-        for low, high in sorted(queued):
-            if low <= through + 1:
-                through = max(through, high)
-            else:
-                rest.append((low, high))
-        self.acknowledged_through = through
-        self.queued = tuple(rest)
 
 
 class Uplink:
@@ -164,9 +148,9 @@ class Uplink:
         delivery.needs_help = None
         delivery.incarnation = position.incarnation
         if self._fits(position):
-            delivery.take(position.applied_through, position.queued)
+            delivery.acknowledged_through = position.applied_through
         else:
-            delivery.take(0, ())
+            delivery.acknowledged_through = 0
         self._on_change()
 
     def _fits(self, position: Position) -> bool:
@@ -181,7 +165,7 @@ class Uplink:
 
     async def _send(self) -> None:
         """One body. Raises `CentralUnreachableError` where nothing was promised."""
-        first = self.delivery.next_wanted()
+        first = self.delivery.acknowledged_through + 1
         lines, hashes = self._batch(first)
         body = b"\n".join(lines) + b"\n"
         headers = {
@@ -199,8 +183,7 @@ class Uplink:
         self._on_change()
 
     def _batch(self, first: int) -> tuple[list[bytes], list[str]]:
-        last = self.delivery.last_wanted(first) or self._last_sequence()
-        last = min(last, self._last_sequence(), first + self._events_max - 1)
+        last = min(self._last_sequence(), first + self._events_max - 1)
         lines: list[bytes] = []
         hashes: list[str] = []
         size = 0
@@ -219,12 +202,8 @@ class Uplink:
         delivery = self.delivery
         for exception in answer.exceptions:
             _log.warning("exception", sequence=exception.sequence, code=exception.code, detail=exception.detail)
-        if answer.forked or delivery.forked:
-            delivery.forked = True
-            delivery.acknowledged_through += lines_sent
-        else:
-            sent = (delivery.next_wanted(), delivery.acknowledged_through + lines_sent)
-            delivery.take(answer.applied_through, (*answer.queued, sent))
+        delivery.forked = delivery.forked or answer.forked
+        delivery.acknowledged_through += lines_sent
 
     def _take_refusal(self, answer: Answer, first: int, lines_sent: int) -> None:
         """What each refusal asks of a terminal (contract, section 4)."""
@@ -286,7 +265,7 @@ def read_delivery(connection: sqlite3.Connection, enrolment: int) -> Delivery:
     row = connection.execute(
         "select acknowledged_through, incarnation, forked, needs_help from deliveries where enrolment = ?", (enrolment,)
     ).fetchone()
-    return Delivery() if row is None else Delivery(row[0], (), row[1], bool(row[2]), row[3])
+    return Delivery() if row is None else Delivery(row[0], row[1], bool(row[2]), row[3])
 
 
 def _write_delivery(connection: sqlite3.Connection, enrolment: int, row: tuple[Any, ...]) -> None:
