@@ -115,6 +115,8 @@ class Uplink:
             while self.pending and self.delivery.needs_help is None:
                 await self._send()
                 self._patience.succeeded()
+                await self._link.token()
+                self._take_position()
             self._patience.succeeded()
         except CentralUnreachableError as error:
             _log.warning("uplink-waits", reason=str(error), pending=self.pending)
@@ -204,6 +206,8 @@ class Uplink:
             _log.warning("exception", sequence=exception.sequence, code=exception.code, detail=exception.detail)
         delivery.forked = delivery.forked or answer.forked
         delivery.acknowledged_through += lines_sent
+        if answer.missing and not delivery.forked:
+            self._link.forget_token()  # central lacks earlier lines than these: the next position says from where on
 
     def _take_refusal(self, answer: Answer, first: int, lines_sent: int) -> None:
         """What each refusal asks of a terminal (contract, section 4)."""

@@ -16,7 +16,6 @@ from terminal_agent.register.state import (
     Money,
     ParkedSale,
     Person,
-    PreparedRefund,
     RegisterState,
     Shift,
 )
@@ -49,11 +48,7 @@ class ParkedChanged(Struct, frozen=True):
     parked: tuple[ParkedSale, ...]
 
 
-class ExchangeChanged(Struct, frozen=True):
-    exchange: PreparedRefund | None
-
-
-RegisterEvent: TypeAlias = Entry | SignedIn | SignedOut | CartChanged | ParkedChanged | ExchangeChanged
+RegisterEvent: TypeAlias = Entry | SignedIn | SignedOut | CartChanged | ParkedChanged
 
 
 @singledispatch
@@ -80,11 +75,6 @@ def _(event: CartChanged, state: RegisterState) -> RegisterState:
 @evolve.register
 def _(event: ParkedChanged, state: RegisterState) -> RegisterState:
     return msgspec.structs.replace(state, parked=event.parked)
-
-
-@evolve.register
-def _(event: ExchangeChanged, state: RegisterState) -> RegisterState:
-    return msgspec.structs.replace(state, exchange=event.exchange)
 
 
 @evolve.register

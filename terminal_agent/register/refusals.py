@@ -10,8 +10,6 @@ REFUSALS: Final[Mapping[str, str]] = {
     "sale-open": "Finish, park or cancel the open sale first",
     "empty-cart": "There is nothing in the cart",
     "tender-started": "Something was tendered already; remove the tenders first",
-    "exchange-open": "Finish or cancel the exchange first",
-    "no-exchange": "There is no exchange to pay out",
     "no-tender": "There is no such tender",
     "no-such-line": "There is no such line",
     "unknown-barcode": "No product has this barcode; type its number, or ask for its price",

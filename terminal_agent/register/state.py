@@ -7,8 +7,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from protocol.events import LineKind, Method
-from protocol.refund import RefundedLine
-from protocol.tax import PriceMode, Tax, TaxRounding
+from protocol.tax import Tax
 from protocol.totals import ReceiptTotals, undiscounted_amount
 
 cart_lines_max: Final = 500
@@ -148,21 +147,6 @@ class ParkedSale(Struct, frozen=True):
     cart: Cart
 
 
-class PreparedRefund(Struct, frozen=True):
-    """The refund half of an exchange, which is appended together with its sale."""
-
-    exchange_id: UUID
-    original_sale_id: UUID
-    original_number: str
-    currency: str
-    price_mode: PriceMode
-    tax_rounding: TaxRounding
-    reason: str | None
-    approved_by: UUID | None
-    lines: tuple[RefundedLine, ...]
-    totals: ReceiptTotals
-
-
 class Perpetual(Struct, frozen=True):
     """Totals of the epoch, never reset (contract, `SHIFT_CLOSE`)."""
 
@@ -179,7 +163,6 @@ class RegisterState(Struct, frozen=True):
     shift: Shift | None = None
     cart: Cart | None = None
     parked: tuple[ParkedSale, ...] = ()
-    exchange: PreparedRefund | None = None
     last_business_date: date | None = None
     last_receipt_number: str | None = None
     perpetual: Perpetual = Perpetual()

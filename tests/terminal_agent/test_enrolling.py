@@ -1,6 +1,7 @@
 """Enrolling: the right server, the right code, nothing lost, and each failure one line with the next step."""
 
 import re
+import sqlite3
 import stat
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -165,8 +166,6 @@ async def test_enrolling_anew_waits_for_pending_lines_or_goes_on_delivering_them
 
 async def test_a_state_directory_of_a_newer_version_is_refused(till: Till) -> None:
     await till.stop()
-    import sqlite3
-
     with sqlite3.connect(till.folder / "journal.sqlite") as connection:
         connection.execute(
             "insert into _sqlite_migrations (migration_set, name, applied_at)"
