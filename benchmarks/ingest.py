@@ -22,6 +22,7 @@ import aiohttp
 import asyncpg
 import click
 import msgspec
+import uvloop
 from rich.console import Console
 from rich.table import Table
 
@@ -225,7 +226,8 @@ def main(rounds: int, sales: int, workers: int) -> None:
     """Measure ingest against the limit of its own rounds."""
     console = Console()
     console.print(f"load average {os.getloadavg()[0]:.1f} before, {os.cpu_count()} cores, {workers} process(es)")
-    bench = asyncio.run(measure(rounds, sales, workers, console))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        bench = runner.run(measure(rounds, sales, workers, console))
     console.print(table(bench))
     console.print(
         f"100 tills with 1 sale each are {over_newcomer(bench):.1f} times the newcomer's endpoint (10 at least)"
