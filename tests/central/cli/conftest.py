@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from central.cli import main
 from central.database.embedded import EmbeddedPostgres
 
 TILL_CENTRAL = [sys.executable, "-c", "from central.cli import main; main()"]
@@ -36,9 +38,11 @@ class CommandLine:
     data_dir: Path
 
     def run(self, *arguments: str, data_dir: bool = True) -> Finished:
-        command = [*TILL_CENTRAL, *arguments, *(["--data-dir", str(self.data_dir)] if data_dir else [])]
-        ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-        return Finished(ended.returncode, ended.stdout, ended.stderr)
+        """A command to its end, in this process: starting an interpreter is most of what one costs."""
+        ended = CliRunner().invoke(main, [*arguments, *(["--data-dir", str(self.data_dir)] if data_dir else [])])
+        if ended.exception is not None and not isinstance(ended.exception, SystemExit):
+            raise ended.exception
+        return Finished(ended.exit_code, ended.stdout, ended.stderr)
 
     def serve(self, *arguments: str) -> "Serving":
         command = [*TILL_CENTRAL, "serve", *LOOPBACK, "--data-dir", str(self.data_dir), *arguments]
