@@ -63,10 +63,8 @@ def handle(route: Route, services: Services) -> Handler:
             request.query = decode_query(http.query_string, route.query)
         if route.session:
             return await _in_session(request)
-        arguments = []
-        if route.request is not None:
-            arguments.append(decode(await _body(request), route.request))
-        answer = await route.handler(request, *arguments)
+        _, decoded = await _decoded(request)
+        answer = await route.handler(request, *decoded)
         return answer if route.raw else _response(request, answer, 0.0)
 
     return handler
@@ -82,8 +80,7 @@ async def authenticate(http: web.Request, route: Route, services: Services) -> C
 
 async def _in_session(request: Request) -> web.StreamResponse:
     route, services = request.route, request.services
-    body = await _body(request) if route.request is not None else b""
-    decoded = [decode(body, route.request)] if route.request is not None else []
+    body, decoded = await _decoded(request)
     key = idempotency.read_key(request.http) if route.create else None
     if key is None:
         async with tenant_session(services.database, request.caller, reports=route.reports) as session:
@@ -103,6 +100,21 @@ async def _in_session(request: Request) -> web.StreamResponse:
         request.headers[idempotency.replayed_header] = "true"
         status, text = kept
         return _encoded(request, status, text, session.database_seconds)
+
+
+async def _decoded(request: Request) -> tuple[bytes, list[Any]]:
+    """The body and what it says, where the route takes one; a revoked terminal hears of that before what is wrong."""
+    route, services = request.route, request.services
+    if route.request is None:
+        return b"", []
+    try:
+        body = await _body(request)
+        return body, [decode(body, route.request)]
+    except Problem:
+        if route.roles is not PUBLIC and request.caller.kind == "terminal":
+            async with tenant_session(services.database, request.caller) as session:
+                await services.admit(session)
+        raise
 
 
 async def _body(request: Request) -> bytes:

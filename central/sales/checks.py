@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from central.sales.applied_event import AppliedEvent
 from protocol.card_numbers import digits_min, holds_card_number
-from protocol.events import CashMovement, Line, NoSale, Refund, Sale, ShiftClose, ShiftOpen, TillLog
+from protocol.events import CashMovement, Line, NoSale, Refund, Sale, ShiftClose, ShiftOpen, TillLog, read_line
 from protocol.tax import Tax, TaxFactorError
 from protocol.totals import TaxedLine, tax_amounts, undiscounted_amount
 
@@ -166,7 +166,7 @@ def card_number_found(applied: AppliedEvent, facts: Facts) -> str | None:
     """A free text that holds what looks like a card number; it is shown masked and never in a detail."""
     if _digits_run not in applied.line.translate(_digits, b" -"):
         return None
-    found = _fields_with_card_numbers(msgspec.json.decode(applied.line).get("payload"), "payload")
+    found = _fields_with_card_numbers(msgspec.json.decode(read_line(applied.line).payload), "payload")
     return f"in {', '.join(found[:5])}" if found else None
 
 

@@ -78,8 +78,9 @@ async def elements(session: TenantSession, rows: Sequence[Any], *, short: bool =
 
 
 def _element(row: Any, line: bytes, given: Given, short: bool) -> dict[str, Any]:
-    payload = without_card_numbers(msgspec.json.decode(line)["payload"])
-    event = read_payload(read_line(line))
+    envelope = read_line(line)
+    payload = without_card_numbers(msgspec.json.decode(envelope.payload))
+    event = read_payload(envelope)
     voided = bool(row["void_count"])
     of_lines = refundable_lines(event.payload, voided, given) if isinstance(event.payload, Sale) else ()
     return {
@@ -148,7 +149,7 @@ async def _voids(session: TenantSession, receipt_ids: Sequence[UUID]) -> Mapping
             "location_id": row["location_id"],
             "business_date": row["business_date"],
             "created_at": row["created_at"],
-            "payload": without_card_numbers(msgspec.json.decode(lines[_key(row)])["payload"]),
+            "payload": without_card_numbers(msgspec.json.decode(read_line(lines[_key(row)]).payload)),
         }
         for receipt, row in first.items()
     }

@@ -381,6 +381,23 @@ def test_a_card_number_shows_nowhere_but_masked(shop: Shop, register: Register) 
     assert visa.encode() not in shown
 
 
+@pytest.mark.parametrize(
+    "written", ["4111111111111111", "4111-1111 1111-1111", "\u0000 5500 0055 5555 5559", "\ud800 x4111111111111111"]
+)
+def test_the_events_show_a_card_number_only_masked(shop: Shop, register: Register, written: str) -> None:
+    register.sell(shop.wine(), tenders=[tender("CARD", 999, reference=written)])
+    register.till.journal.log(note=written, inner={written: [written]})
+    register.till.push()
+
+    answer = shop.tenant.owner.get("/v1/events", terminal_id=register.till.terminal_id)
+
+    text = answer.body.decode().replace("-", "").replace(" ", "")
+    assert answer.status == 200
+    assert len(answer.json["events"]) == 2
+    assert "4111111111111111" not in text
+    assert "5500005555555559" not in text
+
+
 @pytest.mark.parametrize("number", ["4111 1111 1111 1112", "1234 5678 9012 3456", "411111111111", "9" * 16])
 def test_what_is_no_card_number_raises_nothing(shop: Shop, register: Register, number: str) -> None:
     register.sell(shop.wine(), tenders=[tender("CARD", 999, reference=number)])

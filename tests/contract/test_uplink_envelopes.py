@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.contract.independent_journal import Till
-from tests.contract.independent_shop import Register, Shop, new_id
+from tests.contract.independent_shop import Register, Shop, new_id, tender
 
 Spoil = Callable[[dict[str, Any]], bytes]
 
@@ -305,3 +305,16 @@ def test_the_bytes_that_are_kept_are_those_that_the_token_speaks_of(register: Re
     till.push()
 
     assert till.position()["applied_hash"] == till.journal.last_hash
+
+
+def test_half_a_surrogate_beside_the_payload_hinders_no_reader(shop: Shop, register: Register) -> None:
+    card = tender("CARD", 999, reference="4111111111111111")
+    sale = register.sell(shop.wine(), tenders=[card], envelope={"of_tomorrow": "\ud800"})
+    refund = register.refund(sale, {1: 1000}, envelope={"of_tomorrow": ["\udfff"]})
+    register.till.push()
+
+    assert shop.tenant.owner.get("/v1/events", terminal_id=register.till.terminal_id).status == 200
+    assert shop.tenant.owner.get(f"/v1/receipts/{sale['receipt_number']}").status == 200
+    assert shop.tenant.owner.get(f"/v1/receipts/{refund['receipt_number']}").status == 200
+    assert register.till.client.get("/v1/sync/changes", limit=1000).status == 200
+    assert shop.codes(register.till) == [(1, "card-number-found")]

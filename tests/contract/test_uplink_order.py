@@ -356,6 +356,12 @@ def test_after_a_revocation_no_request_of_the_terminal_is_served(shop: Shop, reg
     assert shop.status(till) == "revoked"
 
 
+def test_the_status_of_a_revoked_terminal_is_refused_as_revoked(shop: Shop, register: Register) -> None:
+    shop.tenant.owner.post(f"/v1/terminals/{register.till.terminal_id}/revocation", {}).ok(204)
+
+    assert register.till.client.post("/v1/sync/status", {}).refusal == (403, "revoked")
+
+
 def test_a_revoked_epoch_gets_no_token(shop: Shop, register: Register) -> None:
     till = register.till
     shop.tenant.owner.post(f"/v1/terminals/{till.terminal_id}/revocation", {"epoch": 1}).ok(204)
