@@ -1,12 +1,10 @@
 """A request's body taken out of its compression, never larger than it may be (contract, section 4).
 
 A decoder is fed and drained in bounded steps, so that a bomb costs what a full body costs. What is broken, cut off or
-goes on after the end of its stream is `bad-encoding`. Frames or members that follow one another are one stream, as RFC
-8878 and RFC 1952 have it.
+goes on after the end of its stream is `bad-encoding`, another frame or member like anything else: a body is one stream.
 """
 
 import zlib
-from collections.abc import Iterator
 from typing import Final, Literal, TypeAlias
 
 import zstandard
@@ -53,41 +51,31 @@ def _from_zstd(body: bytes) -> bytes:
     decompressor = zstandard.ZstdDecompressor(max_window_size=window_bytes_max)
     try:
         # Only this reader stops at a length, and only the other one tells where a frame ends; both are cheap.
-        with decompressor.stream_reader(body, read_across_frames=True) as reader:
+        with decompressor.stream_reader(body) as reader:
             if len(reader.read(body_bytes_max + 1)) > body_bytes_max:
                 raise BodyTooLargeError(f"the body holds more than {body_bytes_max:,} bytes")
-        return b"".join(_frames(decompressor, body))
+        frame = decompressor.decompressobj()
+        decoded = frame.decompress(body)
     except zstandard.ZstdError as error:
         raise BadEncodingError("the body is no whole zstd stream") from error
-
-
-def _frames(decompressor: zstandard.ZstdDecompressor, rest: bytes) -> Iterator[bytes]:
-    while True:
-        frame = decompressor.decompressobj()
-        yield frame.decompress(rest)
-        if not frame.eof:
-            raise BadEncodingError("the zstd stream ends before its end")
-        rest = frame.unused_data
-        if not rest:
-            return
+    _check_end("zstd", frame.eof, frame.unused_data)
+    return decoded
 
 
 def _from_gzip(body: bytes) -> bytes:
-    parts: list[bytes] = []
-    room = body_bytes_max
-    rest = body
-    while True:
-        member = zlib.decompressobj(_gzip_wbits)
-        try:
-            piece = member.decompress(rest, room + 1)
-        except zlib.error as error:
-            raise BadEncodingError("the body is no gzip stream") from error
-        if len(piece) > room:
-            raise BodyTooLargeError(f"the body holds more than {body_bytes_max:,} bytes")
-        if not member.eof:
-            raise BadEncodingError("the gzip stream ends before its end")
-        parts.append(piece)
-        room -= len(piece)
-        rest = member.unused_data
-        if not rest:
-            return b"".join(parts)
+    member = zlib.decompressobj(_gzip_wbits)
+    try:
+        decoded = member.decompress(body, body_bytes_max + 1)
+    except zlib.error as error:
+        raise BadEncodingError("the body is no gzip stream") from error
+    if len(decoded) > body_bytes_max:
+        raise BodyTooLargeError(f"the body holds more than {body_bytes_max:,} bytes")
+    _check_end("gzip", member.eof, member.unused_data)
+    return decoded
+
+
+def _check_end(encoding: Encoding, ended: bool, rest: bytes) -> None:
+    if not ended:
+        raise BadEncodingError(f"the {encoding} stream ends before its end")
+    if rest:
+        raise BadEncodingError(f"the body goes on after its {encoding} stream")
