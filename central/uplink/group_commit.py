@@ -6,7 +6,7 @@ itself wait alone; every queue is bounded, and past the bound a body is refused 
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final, TypeAlias
@@ -29,8 +29,11 @@ bytes_max: Final = 256 * 1024 * 1024
 """Of lines that wait or are being stored."""
 events_per_transaction_max: Final = 2_000
 bodies_per_transaction_max: Final = 200
-transactions_max: Final = 4
-"""At once in one process, of different tenants."""
+transactions_max: Final = 6
+"""At once in one process."""
+transactions_per_tenant_max: Final = 2
+"""Of one tenant: while PostgreSQL works on one, the next is prepared; they take rows in one order, and wait for each
+other where they share some."""
 turn_seconds_max: Final = 5.0
 """How long a second body of one terminal waits for the first."""
 
@@ -59,7 +62,7 @@ class GroupCommit:
         self._commit = commit
         self._queues: dict[UUID, deque[_Waiting]] = {}
         self._ready: deque[UUID] = deque()
-        self._running: set[UUID] = set()
+        self._running: Counter[UUID] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._bodies: dict[UUID, int] = {}
         self._bodies_in_all = 0
@@ -120,8 +123,7 @@ class GroupCommit:
         """Have a body stored, ordered and booked. Raises `DatabaseUnavailable`, and `Internal` for our own faults."""
         waiting = _Waiting(delivery, asyncio.get_running_loop().create_future())
         self._queues.setdefault(tenant_id, deque()).append(waiting)
-        if tenant_id not in self._running and tenant_id not in self._ready:
-            self._ready.append(tenant_id)
+        self._line_up(tenant_id)
         self._start()
         return await waiting.answered
 
@@ -130,10 +132,15 @@ class GroupCommit:
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def _line_up(self, tenant_id: UUID) -> None:
+        """Let a tenant that has bodies waiting take its turn among the tenants."""
+        if self._running[tenant_id] < transactions_per_tenant_max and tenant_id not in self._ready:
+            self._ready.append(tenant_id)
+
     def _start(self) -> None:
-        while self._ready and len(self._running) < transactions_max:
+        while self._ready and self._running.total() < transactions_max:
             tenant_id = self._ready.popleft()
-            self._running.add(tenant_id)
+            self._running[tenant_id] += 1
             task = asyncio.get_running_loop().create_task(self._run(tenant_id))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -144,10 +151,11 @@ class GroupCommit:
             if batch:
                 await self._answer(tenant_id, batch)
         finally:
-            self._running.discard(tenant_id)
+            self._running[tenant_id] -= 1
             if self._queues.get(tenant_id):
-                self._ready.append(tenant_id)
-            else:
+                self._line_up(tenant_id)
+            elif not self._running[tenant_id]:
+                del self._running[tenant_id]
                 self._queues.pop(tenant_id, None)
             self._start()
 
