@@ -218,7 +218,7 @@ class Chain:
             journals += reckoning.read_journal(file)
         data = reckoning.by_data(self.baskets)
         in_journals = reckoning.by_journals(journals, location_of)
-        rows: dict[tuple[str, str], tuple[reckoning.Figures, ...]] = {}
+        rows: dict[tuple[str, str, str], tuple[reckoning.Figures, ...]] = {}
         wrong: list[str] = []
         nothing = reckoning.Figures()
         for plan in PLANS:
@@ -232,10 +232,10 @@ class Chain:
                     in_ledger.get(store.location_id, nothing),
                     in_reports.get(store.location_id, nothing),
                 )
-                rows[plan.name, str(store.store_id)] = columns
+                rows[plan.code, str(store.store_id), plan.currency] = columns
                 if not all(columns[0].agrees_with(column) for column in columns[1:]):
                     wrong.append(f"{plan.name}, store {store.store_id}: the four accounts differ")
-        self.screen.console.print(figures_table(rows, {plan.name: plan.currency for plan in PLANS}))
+        self.screen.console.print(figures_table(rows))
         wrong += await self.check(journals, location_of)
         return wrong
 

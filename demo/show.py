@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -67,24 +68,22 @@ class Screen:
             self.say(" · ".join(f"{name} {done:,}" + (f"/{of:,}" if of else "") for name, (done, of) in counts.items()))
 
 
-def figures_table(rows: Mapping[tuple[str, str], tuple[Figures, ...]], currencies: Mapping[str, str]) -> Table:
-    """Each store's figures by each source, the rows that differ in red. Keys are (tenant, store)."""
-    table = Table(title="What was sold, by four accounts", title_justify="left")
-    for heading in ("tenant", "store", "figure"):
-        table.add_column(heading)
+def figures_table(rows: Mapping[tuple[str, str, str], tuple[Figures, ...]]) -> Table:
+    """Each store's figures by each source, the rows that differ in red. Keys are (tenant's code, store, currency)."""
+    table = Table(title="What was sold, by four accounts", title_justify="left", box=SIMPLE, padding=(0, 1))
+    for heading in ("store", "figure"):
+        table.add_column(heading, no_wrap=True)
     for source in _SOURCES:
-        table.add_column(source, justify="right")
-    table.add_column("")
-    for (tenant, store), figures in rows.items():
+        table.add_column(source, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for (tenant, store, currency), figures in rows.items():
         for name, field in _FIGURES:
             values = [getattr(source, field) for source in figures]
-            known = {value for value in values if value is not None}
-            equal = len(known) == 1
+            equal = len({value for value in values if value is not None}) == 1
             table.add_row(
-                tenant if name == "sales" else "",
-                store if name == "sales" else "",
-                name,
-                *(_written(value, name, currencies[tenant]) for value in values),
+                f"{tenant} {store}" if name == "sales" else "",
+                currency if name == "money" else name,
+                *(_written(value, name) for value in values),
                 "equal" if equal else "DIFFERS",
                 style="" if equal else "bold red",
                 end_section=name == "money",
@@ -92,11 +91,11 @@ def figures_table(rows: Mapping[tuple[str, str], tuple[Figures, ...]], currencie
     return table
 
 
-def _written(value: int | None, figure: str, currency: str) -> str:
+def _written(value: int | None, figure: str) -> str:
     if value is None:
         return "–"
     if figure == "money":
-        return f"{value / 100:,.2f} {currency}"
+        return f"{value / 100:,.2f}"
     if figure == "quantity":
         return f"{value / 1000:,.3f}"
     return f"{value:,}"
