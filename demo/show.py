@@ -70,7 +70,9 @@ class Screen:
 
 def figures_table(rows: Mapping[tuple[str, str, str], tuple[Figures, ...]]) -> Table:
     """Each store's figures by each source, the rows that differ in red. Keys are (tenant's code, store, currency)."""
-    table = Table(title="What was sold, by four accounts", title_justify="left", box=SIMPLE, padding=(0, 1))
+    table = Table(
+        title="What was sold, by four accounts", title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False
+    )
     for heading in ("store", "figure"):
         table.add_column(heading, no_wrap=True)
     for source in _SOURCES:
