@@ -277,6 +277,10 @@ _envelopes = msgspec.json.Decoder(Envelope)
 _anything = msgspec.json.Decoder()
 _encoder = msgspec.json.Encoder()
 _payload_decoders: Final = {key: msgspec.json.Decoder(payload) for key, payload in PAYLOADS.items()}
+_written_decoders: Final[dict[tuple[str, int], msgspec.json.Decoder[Sale] | msgspec.json.Decoder[Refund]]] = {
+    ("SALE", 1): msgspec.json.Decoder(Sale),
+    ("REFUND", 1): msgspec.json.Decoder(Refund),
+}
 _BRACKETS_ONLY: Final = bytes(set(range(256)) - set(b"[]{}"))
 _TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?[Zz]", re.ASCII)
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -372,6 +376,29 @@ def read_payload(envelope: Envelope) -> Event:
     elif isinstance(payload, Void) and (payload.sale_id is None) == (payload.refund_id is None):
         raise UnreadableError("payload: a VOID names either a sale or a refund")
     return Event(envelope.sequence, envelope.type, envelope.version, created_at, business_date, payload)
+
+
+def read_as_written(line: bytes) -> tuple[Envelope, Event] | None:
+    """Envelope and event of a SALE or REFUND that stands exactly as `write_line` writes it; None for any other line,
+    which `read_line` and `read_payload` then read, with the same outcome for this one too.
+
+    What comes out byte for byte when it is written again has no key twice, no unknown field and no depth of its own:
+    that tells so in half the time, and nearly every line of a till is such a one.
+    """
+    try:
+        envelope = _envelopes.decode(line)
+        decoder = _written_decoders.get((envelope.type, envelope.version))
+        if decoder is None or b"\\" in line:
+            return None
+        payload = decoder.decode(envelope.payload)
+        if _encoder.encode(payload) != bytes(envelope.payload) or _encoder.encode(envelope) != line:
+            return None
+        if len({of.line for of in payload.lines}) != len(payload.lines):
+            return None
+        created_at, business_date = read_time(envelope.created_at), read_date(envelope.business_date)
+    except (msgspec.DecodeError, RecursionError, UnicodeError, UnreadableError):
+        return None
+    return envelope, Event(envelope.sequence, envelope.type, envelope.version, created_at, business_date, payload)
 
 
 def read_time(text: str) -> datetime:

@@ -4,6 +4,7 @@ Both sides keep these rules (contract, section 4): the terminal cuts its batches
 them, and a terminal takes an answer for an acknowledgement by `acknowledges` alone.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from msgspec import UNSET, Struct, UnsetType
@@ -97,10 +98,13 @@ def split_body(body: bytes) -> list[bytes]:
     return lines
 
 
-def read_envelopes(lines: list[bytes]) -> tuple[list[Envelope], list[str]]:
+def read_envelopes(
+    lines: list[bytes], read: Callable[[bytes], Envelope] = read_line
+) -> tuple[list[Envelope], list[str]]:
     """The envelopes and the hashes of a body's lines, which must be consecutive and chained.
 
-    Raises `BadEnvelopeError` for the first line that is not as the contract says, also for a body without lines.
+    `read` reads one line, as `read_line` does. Raises `BadEnvelopeError` for the first line that is not as the contract
+    says, also for a body without lines.
     """
     if not lines:
         raise BadEnvelopeError(1, "the body is empty")
@@ -108,7 +112,7 @@ def read_envelopes(lines: list[bytes]) -> tuple[list[Envelope], list[str]]:
     hashes: list[str] = []
     for number, line in enumerate(lines, start=1):
         try:
-            envelope = read_line(line)
+            envelope = read(line)
         except EnvelopeError as error:
             raise BadEnvelopeError(number, error.reason) from error
         if envelopes:

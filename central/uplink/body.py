@@ -15,7 +15,15 @@ from central.uplink.decoding import BadEncodingError, Encoding, decode_body
 from central.uplink.ordering import Span
 from central.uplink.problems import BadEncoding, BadEnvelope, BadSignature, LineTooLong
 from protocol.chain import line_hash, verify_batch
-from protocol.events import Envelope, Event, UnknownTypeError, UnreadableError, read_payload
+from protocol.events import (
+    Envelope,
+    Event,
+    UnknownTypeError,
+    UnreadableError,
+    read_as_written,
+    read_line,
+    read_payload,
+)
 from protocol.uplink import BadEnvelopeError, BodyTooLargeError, LineTooLongError, read_envelopes, split_body
 
 
@@ -68,11 +76,22 @@ def read_lines(lines: list[bytes], signature: str | None, key: Ed25519PublicKey)
         raise BadEnvelope("line 1: the body is empty", line=1)
     if signature is None or not verify_batch(key, signature, line_hash(lines[-1])):
         raise BadSignature
+    readings: list[Reading] = []
+
+    def read(line: bytes) -> Envelope:
+        whole = read_as_written(line)
+        if whole is None:
+            envelope = read_line(line)
+            readings.append(read_event(envelope))
+            return envelope
+        readings.append(whole[1])
+        return whole[0]
+
     try:
-        envelopes, hashes = read_envelopes(lines)
+        envelopes, hashes = read_envelopes(lines, read)
     except BadEnvelopeError as error:
         raise BadEnvelope(str(error), line=error.line) from error
-    return Body(lines, envelopes, hashes, [read_event(envelope) for envelope in envelopes], signature)
+    return Body(lines, envelopes, hashes, readings, signature)
 
 
 def read_event(envelope: Envelope) -> Reading:
