@@ -15,7 +15,7 @@ import sqlite3
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,6 +47,7 @@ from terminal_agent.printing.spool import Spool
 from terminal_agent.register.commands import OpenShift, Scan, TakeTender
 from terminal_agent.register.events import Entry
 from terminal_agent.register.state import Person
+from terminal_agent.replica import ReplicaReceipt
 from terminal_agent.sign_in import SignIn
 from terminal_agent.state_view import PrintingView, Surroundings, SyncView
 from terminal_agent.suspended import Suspended
@@ -76,6 +77,12 @@ class QuietCounter:
 
     def changed(self) -> None:
         """Nobody looks on here."""
+
+    async def receipts(self, receipt_number: str) -> Sequence[ReplicaReceipt]:
+        return ()
+
+    async def voucher_balance(self, voucher_code: str) -> int | None:
+        return None
 
 
 def main() -> None:
@@ -257,6 +264,7 @@ def _till(folder: Path, catalogue: Catalogue) -> Iterator[tuple[Checkout, Journa
         shop=_SHOP,
         ids=new_id,
         counter=counter,
+        questions=counter,
     )
     try:
         yield checkout, journal

@@ -1,7 +1,8 @@
 """The first flow as one function: take a command, decide, append, evolve, tell. Screen, scanner and API call it.
 
-Nothing here waits for a network. A scan waits for one indexed read; what commits waits for one fsync, on the journal's
-thread; a PIN is checked in a thread of its own. One command is taken at a time.
+No sale waits for a network; a voucher, and another shop's receipt, are asked about for some seconds while online. A
+scan waits for one indexed read; what commits waits for one fsync, on the journal's thread; a PIN is checked in a
+thread of its own. One command is taken at a time.
 """
 
 import asyncio
@@ -42,6 +43,7 @@ from terminal_agent.register.refusals import Refused
 from terminal_agent.register.state import RegisterState
 from terminal_agent.register.terms import Given, Terms
 from terminal_agent.replay import register_state
+from terminal_agent.replica import ReplicaReceipt
 from terminal_agent.sign_in import SignIn as PinCheck
 from terminal_agent.state_view import Surroundings, state_view
 from terminal_agent.suspended import Suspended, write_behind_seconds_max
@@ -49,6 +51,20 @@ from terminal_agent.suspended import Suspended, write_behind_seconds_max
 flush_delay_seconds: Final = write_behind_seconds_max / 2
 _encoder: Final = msgspec.json.Encoder()
 _log = structlog.get_logger()
+
+
+class Told(msgspec.Struct, frozen=True):
+    """Central's answer to a question, if there was one."""
+
+    receipts: tuple[ReplicaReceipt, ...] = ()
+    voucher_balance_minor: int | None = None
+
+
+class Questions(Protocol):
+    """What may be asked of central while a customer waits; each answers within seconds."""
+
+    async def receipts(self, receipt_number: str) -> Sequence[ReplicaReceipt]: ...
+    async def voucher_balance(self, voucher_code: str) -> int | None: ...
 
 
 class Counter(Protocol):
@@ -78,6 +94,7 @@ class Checkout:
         shop: Shop,
         ids: Callable[[], UUID],
         counter: Counter,
+        questions: Questions,
     ) -> None:
         self._journal = journal
         self._catalogue = catalogue
@@ -88,6 +105,7 @@ class Checkout:
         self._shop = shop
         self._ids = ids
         self._counter = counter
+        self._questions = questions
         self._suspended = Suspended(journal.reader)
         self._answers = Answers(journal.reader, list(self._suspended.commands))
         self._one_at_a_time = asyncio.Lock()
@@ -99,6 +117,7 @@ class Checkout:
 
         Raises `Refused`, and then nothing has changed but the trace of a wrong PIN.
         """
+        told = await self._ask_central(command)
         async with self._one_at_a_time:
             before = self._answers.find(command)
             if before is not None:
@@ -106,7 +125,7 @@ class Checkout:
             check_state(self.state, command)
             if isinstance(command, ConfirmPrint) and command.whole:
                 return await self._witness(command)
-            given = await self._given(command)
+            given = await self._given(command, told)
             original = self._original_slip(command)
             asked = _as_reprint(command)
             events = decide(self.state, asked, given)
@@ -163,7 +182,18 @@ class Checkout:
         self._suspended.written(state)
         self._counter.changed()
 
-    async def _given(self, command: Command) -> Given:
+    async def _ask_central(self, command: Command) -> Told:
+        """What only central can know: another location's receipt, a voucher's balance. Asked while online alone."""
+        if self._counter.is_online():
+            if isinstance(command, GiveBack):
+                number = command.receipt_number
+                if find_receipt(self._journal.reader, self._catalogue, number) is None:
+                    return Told(receipts=tuple(await self._questions.receipts(number)))
+            elif isinstance(command, TakeTender) and command.method == "VOUCHER" and command.voucher_code:
+                return Told(voucher_balance_minor=await self._questions.voucher_balance(command.voucher_code))
+        return Told()
+
+    async def _given(self, command: Command, told: Told) -> Given:
         """All that the decision needs and may not look up itself. Raises `Refused`."""
         zone = self._shop.zone
         today = self._clock.today(zone)
@@ -179,7 +209,8 @@ class Checkout:
         elif isinstance(command, AddLine) and command.sku is not None and command.voucher_code is None:
             sellable = self._catalogue.by_sku(command.sku, day)
         elif isinstance(command, GiveBack | VoidReceipt):
-            receipt = find_receipt(self._journal.reader, self._catalogue, command.receipt_number)
+            number = command.receipt_number
+            receipt = find_receipt(self._journal.reader, self._catalogue, number, told.receipts)
         return Given(
             at=self._clock.now(),
             ids=self._ids,
@@ -192,6 +223,7 @@ class Checkout:
             supervisor=supervisor,
             sellable=sellable,
             receipt=receipt,
+            voucher_balance_minor=told.voucher_balance_minor,
         )
 
     async def _sign_in(self, command: SignIn) -> Any:

@@ -33,11 +33,12 @@ from terminal_agent.local_api import LocalApi
 from terminal_agent.patience import Patience
 from terminal_agent.printing.receipt import Shop
 from terminal_agent.printing.spool import Spool
+from terminal_agent.questions import Questions
 from terminal_agent.register.commands import Scan
 from terminal_agent.register.refusals import Refused
 from terminal_agent.sign_in import SignIn
 from terminal_agent.state_directory import StateDirectory
-from terminal_agent.state_view import DeviceView, PrintingView, Surroundings, SyncView
+from terminal_agent.state_view import DeviceView, PrintingView, RefusedScan, Surroundings, SyncView
 from terminal_agent.uplink import Uplink
 
 settle_seconds_max: Final = 3.0
@@ -80,6 +81,7 @@ class Daemon:
         self._online = False
         self._last_contact_at: str | None = None
         self._problems: tuple[str, ...] = ()
+        self._refused_scan: RefusedScan | None = None
         self._api: LocalApi | None = None
         self._link = self._new_link(enrolment)
         self._uplink = self._new_uplink(self._link)
@@ -134,6 +136,7 @@ class Daemon:
                 forked=delivery.forked,
             ),
             problems=self._problems,
+            refused_scan=self._refused_scan,
         )
 
     def is_online(self) -> bool:
@@ -266,6 +269,7 @@ class Daemon:
             ),
             ids=new_id,
             counter=self,
+            questions=Questions(self._link),
         )
 
     def _end_of(self, enrolment: Enrolment) -> tuple[int, str]:
@@ -297,12 +301,14 @@ class Daemon:
         self.changed()
 
     async def _scanned(self, reading: Reading) -> None:
-        """What the scanner read goes the way of a typed command; a refusal is shown, and heard, at the till."""
-        text = (reading.aim or "") + reading.text
+        """What the scanner read goes the way of a typed command; a refusal is shown in the state."""
+        self._refused_scan = None
         try:
-            await self._checkout.handle(Scan(barcode=text))
+            await self._checkout.handle(Scan(barcode=(reading.aim or "") + reading.text))
         except Refused as refused:
-            _log.info("scan-refused", code=refused.code)
+            at = write_time(self._clock.now())
+            self._refused_scan = RefusedScan(reading.text, refused.code, refused.detail, at)
+            self.changed()
 
 
 def _is_driven(device: Device) -> bool:

@@ -1,7 +1,7 @@
 """What this terminal knows of a receipt: by its own journal, by the replica, and what refunds of it gave so far."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from uuid import UUID
 
@@ -13,10 +13,18 @@ from terminal_agent.register.terms import KnownReceipt
 from terminal_agent.replica import ReplicaReceipt, short_sale
 
 
-def find_receipt(connection: sqlite3.Connection, catalogue: Catalogue, receipt_number: str) -> KnownReceipt | None:
-    """The receipt of that number, its refunds and void taken into account; None where nothing is known of it."""
+def find_receipt(
+    connection: sqlite3.Connection,
+    catalogue: Catalogue,
+    receipt_number: str,
+    told: Sequence[ReplicaReceipt] = (),
+) -> KnownReceipt | None:
+    """The receipt of that number, its refunds and void taken into account; None where nothing is known of it.
+
+    `told` is what central answered just now, where it was asked.
+    """
     own = own_receipt(connection, receipt_number)
-    of_central = catalogue.receipts(receipt_number)
+    of_central = list(told) or catalogue.receipts(receipt_number)
     if own is not None:
         document, day = own
         element = next((of for of in of_central if _is_of(of, document)), None)

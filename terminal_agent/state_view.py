@@ -37,6 +37,15 @@ class PrintingView(Struct, frozen=True):
     unconfirmed_receipts: tuple[str, ...] = ()
 
 
+class RefusedScan(Struct, frozen=True):
+    """The scanner's last reading, where it was refused: nobody but the state can tell the cashier."""
+
+    barcode: str
+    code: str
+    detail: str
+    at: str
+
+
 class Surroundings(Struct, frozen=True):
     """What a state shows beside the register."""
 
@@ -44,6 +53,7 @@ class Surroundings(Struct, frozen=True):
     printing: PrintingView
     sync: SyncView
     problems: tuple[str, ...] = ()
+    refused_scan: RefusedScan | None = None
 
 
 def state_view(state: RegisterState, terms: Terms, around: Surroundings) -> dict[str, Any]:
@@ -82,6 +92,7 @@ def state_view(state: RegisterState, terms: Terms, around: Surroundings) -> dict
         "printing": around.printing,
         "sync": around.sync,
         "problems": around.problems,
+        "refused_scan": around.refused_scan,
     }
 
 

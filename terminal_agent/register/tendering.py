@@ -25,7 +25,7 @@ def take_tender(state: RegisterState, command: TakeTender, given: Given) -> Sequ
     if command.method == "CASH":
         entry, is_last = _cash(cart, command, given.terms)
     else:
-        entry, is_last = _other(cart, command, given.terms, kind)
+        entry, is_last = _other(cart, command, given, kind)
     entries = (*cart.tenders, msgspec.structs.replace(entry, tender_type=command.tender_type))
     if not is_last:
         return [CartChanged(msgspec.structs.replace(cart, tenders=entries))]
@@ -91,11 +91,11 @@ def _cash(cart: Cart, command: TakeTender, terms: Terms) -> tuple[TenderEntry, b
     return TenderEntry("CASH", handed, handed, reference=masked(command.reference)), False
 
 
-def _other(cart: Cart, command: TakeTender, terms: Terms, kind: TenderType | None) -> tuple[TenderEntry, bool]:
+def _other(cart: Cart, command: TakeTender, given: Given, kind: TenderType | None) -> tuple[TenderEntry, bool]:
     due = cart.due_minor
     asked = due if command.amount_minor is None else command.amount_minor
     if command.method == "VOUCHER":
-        _check_voucher(cart, command, terms, asked)
+        _check_voucher(cart, command, given, asked)
     if asked > due and not (kind is not None and kind.change_allowed):
         raise Refused("overpaid", due_minor=due)
     if asked == 0 and due > 0:
@@ -111,7 +111,7 @@ def _other(cart: Cart, command: TakeTender, terms: Terms, kind: TenderType | Non
     )
     paid = msgspec.structs.replace(cart, tenders=(*cart.tenders, entry))
     in_cash = any(tender.method == "CASH" for tender in cart.tenders)
-    return entry, (cash_due(paid, terms) <= 0 if in_cash else paid.due_minor == 0)
+    return entry, (cash_due(paid, given.terms) <= 0 if in_cash else paid.due_minor == 0)
 
 
 def _without_excess(entries: Sequence[TenderEntry], excess_minor: int) -> Sequence[TenderEntry]:
@@ -130,10 +130,17 @@ def _without_excess(entries: Sequence[TenderEntry], excess_minor: int) -> Sequen
     return kept
 
 
-def _check_voucher(cart: Cart, command: TakeTender, terms: Terms, asked: int) -> None:
-    bound = terms.settings.voucher_offline_max_minor
-    taken = sum(entry.amount_minor for entry in cart.tenders if entry.method == "VOUCHER")
-    if bound is not None and asked + taken > bound:
+def _check_voucher(cart: Cart, command: TakeTender, given: Given, asked: int) -> None:
+    """By the balance that central told, else by the bound for tills that cannot know it. Raises `Refused`."""
+    vouchers = [entry for entry in cart.tenders if entry.method == "VOUCHER"]
+    if given.voucher_balance_minor is not None:
+        of_this = sum(entry.amount_minor for entry in vouchers if entry.voucher_code == command.voucher_code)
+        left = given.voucher_balance_minor - of_this
+        if asked > left:
+            raise Refused("voucher-exceeds-balance", "The voucher does not hold that much", balance_minor=left)
+        return
+    bound = given.terms.settings.voucher_offline_max_minor
+    if bound is not None and asked + sum(entry.amount_minor for entry in vouchers) > bound:
         raise Refused("voucher-exceeds-balance", f"Vouchers of more than {bound} need the server", limit_minor=bound)
 
 

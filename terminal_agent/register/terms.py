@@ -111,3 +111,4 @@ class Given(Struct, frozen=True, kw_only=True):
     supervisor: Person | None = None
     sellable: Sellable | None = None
     receipt: KnownReceipt | None = None
+    voucher_balance_minor: int | None = None

@@ -27,3 +27,13 @@ async def test_sigterm_ends_the_daemon_cleanly(till: Till) -> None:
     await till.scan("COFFEE")
 
     assert await till.stop() == 0
+
+
+async def test_a_scan_that_is_refused_is_shown_until_the_next_one(till: Till) -> None:
+    await till.until(lambda state: all(device["state"] == "ready" for device in state["devices"]))
+    till.scanner.scan("12345670")
+    state = await till.until(lambda now: now["refused_scan"])
+    assert (state["refused_scan"]["code"], state["refused_scan"]["barcode"]) == ("unknown-barcode", "12345670")
+
+    till.scanner.scan(BARCODES["BREAD"])
+    assert (await till.until(lambda now: now["cart"]))["refused_scan"] is None
