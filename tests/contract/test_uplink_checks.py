@@ -4,10 +4,12 @@ import gzip
 import itertools
 import json
 import os
+import socket
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import zstandard
@@ -302,3 +304,21 @@ def test_the_newline_of_the_last_line_may_be_absent(register: Register) -> None:
 
     assert answer["received"] == 3
     assert answer["last_hash"] == register.till.journal.last_hash
+
+
+@pytest.mark.long
+def test_a_body_that_does_not_arrive_in_30_seconds_is_a_408(register: Register) -> None:
+    till = register.till
+    lines = till.journal.logs(1).lines
+    address = urlsplit(till.client.url)
+    head = (
+        f"POST /v1/sync/events HTTP/1.1\r\nHost: {address.netloc}\r\nAuthorization: Bearer {till.client.bearer}\r\n"
+        f"Content-Type: application/x-ndjson\r\nChain-Signature: {till.journal.signature_of(lines[0])}\r\n"
+        f"Content-Length: {len(lines[0])}\r\n\r\n"
+    )
+    with socket.create_connection((address.hostname, address.port), timeout=50) as connection:
+        connection.sendall(head.encode() + lines[0][:-1])
+        answer = connection.recv(4096)
+
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert till.position()["applied_through"] == 0
