@@ -39,13 +39,11 @@ from terminal_agent.daemon import new_id
 from terminal_agent.database import connect, migrate, transaction
 from terminal_agent.disk_space import DiskSpace
 from terminal_agent.identity import add_enrolment
-from terminal_agent.journal import Batch, Draft, Journal, Remembered
+from terminal_agent.journal import Batch, Draft, Journal, Printed, Remembered
 from terminal_agent.known_receipts import read_event
 from terminal_agent.printing.receipt import Shop
-from terminal_agent.printing.slips import slips
 from terminal_agent.printing.spool import Spool
 from terminal_agent.register.commands import OpenShift, Scan, TakeTender
-from terminal_agent.register.events import Entry
 from terminal_agent.register.state import Person
 from terminal_agent.replica import ReplicaReceipt
 from terminal_agent.sign_in import SignIn
@@ -129,18 +127,20 @@ async def _appends(folder: Path, checkout: Checkout, journal: Journal, barcodes:
 
 
 def _batch(checkout: Checkout, journal: Journal, answer: bytes) -> Batch:
-    """A sale once more, with its paper, its answer and the open sale, as the checkout appends it."""
+    """A sale once more as the checkout appends it; its paper and its answer are made already."""
     row = journal.reader.execute("select line from journal where type = 'SALE' order by position desc limit 1")
     sale = read_event(row.fetchone()[0]).payload
     assert isinstance(sale, Sale)
     at = datetime.now(UTC)
     draft = Draft(msgspec.structs.replace(sale, sale_id=new_id()), at, at.date())
-    entry = Entry(draft.payload, at, at.date())
     state, suspended = checkout.state, Suspended(journal.reader)
+    document = bytes(
+        journal.reader.execute("select document from print_jobs order by job_id desc limit 1").fetchone()[0]
+    )
     return Batch(
         (draft,),
         at,
-        prints=lambda events: slips([entry], events, state, _SHOP, None),
+        prints=lambda events: [Printed(0, document, events[0].receipt_number)],
         remembered=Remembered(str(new_id()), "fingerprint", lambda events: answer),
         suspend=lambda connection: suspended.write(connection, state, [], at),
     )

@@ -59,7 +59,7 @@ _M001 = (
     "create index journal_originals on journal (original_id) where original_id is not null",
     "create index journal_shifts on journal (position) where type = 'SHIFT_OPEN'",
     """create table print_jobs (
-        job_id integer primary key autoincrement,
+        job_id integer primary key,
         position integer not null,
         receipt_number text,
         copy integer not null default 0,
@@ -76,7 +76,7 @@ _M001 = (
         fingerprint text not null,
         answered_at text not null,
         answer blob not null
-    ) strict""",
+    ) strict, without rowid""",
     """create table suspended (
         sale text primary key,
         label text,
