@@ -5,6 +5,7 @@ with a login that owns nothing and bypasses nothing (decision 0002).
 """
 
 import asyncio
+import errno
 import functools
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -33,6 +34,7 @@ from central.http import Services
 from central.tenancy import tenants
 
 command_connections_max = 2
+disk_full = frozenset({errno.ENOSPC, errno.EDQUOT})
 T = TypeVar("T")
 
 
@@ -76,7 +78,12 @@ def target_options(command: Callable[..., T]) -> Callable[..., T]:
         *arguments: Any, database_url: str | None, data_dir: Path, pg_bin: Path | None, **options: Any
     ) -> T:
         target = Target(database_url or None, data_dir.expanduser().absolute(), pg_bin)
-        return command(*arguments, target=target, **options)
+        try:
+            return command(*arguments, target=target, **options)
+        except OSError as error:
+            if error.filename is None and error.errno not in disk_full:
+                raise
+            raise Failure(_in_words(error, target)) from error
 
     return with_target
 
@@ -90,8 +97,16 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
         raise Failure(str(error)) from error
     except DatabaseUnavailableError as error:
         raise Failure(f"the database does not answer ({error}): is it up? try again") from error
-    except PermissionError as error:
-        raise Failure(f"{error.filename} is not ours to write: run as its owner, or name another --data-dir") from error
+
+
+def _in_words(error: OSError, target: Target) -> str:
+    """What the operating system refused, and what to do about it."""
+    place = error.filename or target.data_dir
+    if error.errno in disk_full:
+        return f"no room is left where {place} lies: free some (`df {target.data_dir}`), then try again"
+    if isinstance(error, PermissionError):
+        return f"{place} is not ours to write: run as its owner, or name another --data-dir"
+    return f"{place} cannot be used ({error.strerror}): name another --data-dir"
 
 
 def _event_loop() -> asyncio.AbstractEventLoop:

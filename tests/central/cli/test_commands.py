@@ -1,9 +1,17 @@
 """Commands on keys, users and tenants, and what is said when they cannot."""
 
 import asyncio
+import errno
+import subprocess
+import sys
 
 import asyncpg
+import click
+import pytest
+from click.testing import CliRunner
 
+from central.cli import commands, main
+from central.cli.target import Target, target_options
 from central.database.embedded import EmbeddedPostgres, superuser
 from tests.central.cli.conftest import CommandLine
 
@@ -72,3 +80,38 @@ def test_a_certificate_that_is_none_is_said_in_one_line(till_central: CommandLin
 
     assert (refused.status, refused.err.count("\n")) == (1, 1)
     assert "PEM" in refused.err
+
+
+def test_the_list_of_commands_imports_none_of_them() -> None:
+    asked = (
+        "import sys; from central.cli import main; main(['--help'], standalone_mode=False);"
+        " print(sorted({'sqlalchemy', 'aiohttp', 'structlog'} & set(sys.modules)))"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", asked], check=True, capture_output=True, text=True
+    ).stdout.splitlines()
+
+    assert shown[-1] == "[]"
+    assert {line.split()[0] for line in shown[shown.index("Commands:") + 1 : -1]} == set(commands) - {"worker"}
+    with click.Context(main) as context:
+        assert all(main.get_command(context, name) is not None for name in commands)
+
+
+@pytest.mark.parametrize("command", ["serve", "verify"])
+def test_a_data_directory_that_cannot_be_is_said_in_one_line(till_central: CommandLine, command: str) -> None:
+    refused = till_central.run(command, "--data-dir", "/dev/null/central", data_dir=False)
+
+    assert (refused.status, refused.err.count("\n")) == (1, 1)
+    assert "name another --data-dir" in refused.err
+
+
+def test_a_full_disk_is_said_in_words(till_central: CommandLine) -> None:
+    @click.command()
+    @target_options
+    def writes(target: Target) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(target.data_dir / "serve.lock"))
+
+    refused = CliRunner().invoke(writes, ["--data-dir", str(till_central.data_dir)])
+
+    assert (refused.exit_code, refused.output.count("\n")) == (1, 1)
+    assert "no room is left" in refused.output
