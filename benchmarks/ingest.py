@@ -27,6 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import copy_limit, load
+from benchmarks.figures import Figure, Scale, Told, at_least, ratios
 from benchmarks.newcomer import Base
 from benchmarks.shop import SetUp, Shop, Till
 from central.database.embedded import EmbeddedPostgres, superuser
@@ -35,7 +36,13 @@ busy_tills: Final = 8
 online_tills: Final = 100
 limit_sales: Final = 8_000
 
-GOALS: Final = {"batches of 100": 0.25, "batches of 400": 0.25, "100 tills, 1 sale each": 0.10}
+online_way: Final = "100 tills, 1 sale each"
+newcomer_way: Final = "newcomer's ORM endpoint"
+GOALS: Final = {"batches of 100": 0.25, "batches of 400": 0.25, online_way: 0.10}
+over_newcomer_wanted: Final = 10.0
+
+sales_full: Final = 8_000
+sales_quick: Final = 1_600
 
 
 @dataclass
@@ -59,6 +66,13 @@ class Central:
     @property
     def address(self) -> str:
         return EmbeddedPostgres(self.folder).address(superuser)
+
+    @property
+    def pid(self) -> int:
+        """The process that PostgreSQL and any workers are children of."""
+        if self._process is None:
+            raise RuntimeError("it was not started")
+        return self._process.pid
 
     def start(self) -> None:
         command = [*_till_central("serve"), "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]
@@ -124,7 +138,7 @@ class Bench:
         self._online = online
         self._strangers = strangers
         self.limit = Way("bare COPY, best of 1, 2, 4 connections")
-        self.ways = {name: Way(name) for name in (*GOALS, "newcomer's ORM endpoint")}
+        self.ways = {name: Way(name) for name in (*GOALS, newcomer_way)}
 
     async def batches(self, size: int, sales: int) -> float:
         """Sales a second in bodies of `size` from the busy tills."""
@@ -151,15 +165,31 @@ class Bench:
         figures = {
             "batches of 100": await self.batches(100, sales),
             "batches of 400": await self.batches(400, sales),
-            "100 tills, 1 sale each": await self.singles(max(2, sales // 4 // online_tills)),
-            "newcomer's ORM endpoint": await self.newcomers(port, max(2, sales // 20 // online_tills)),
+            online_way: await self.singles(max(2, sales // 4 // online_tills)),
+            newcomer_way: await self.newcomers(port, max(2, sales // 20 // online_tills)),
         }
         for name, figure in figures.items():
             self.ways[name].sales_per_second.append(figure)
             self.ways[name].ratios.append(figure / limit)
 
 
-async def measure(rounds: int, sales: int, workers: int, console: Console) -> Bench:
+async def measure(scale: Scale) -> list[Figure]:
+    """The ways as `make bench` shows them."""
+    bench = await take_rounds(scale.rounds, sales_quick if scale.quick else sales_full, 1, scale.say)
+    limit = f"bare COPY {statistics.median(bench.limit.sales_per_second):,.0f}/s"
+    figures = []
+    for name, least in GOALS.items():
+        way = bench.ways[name]
+        shown = f"{statistics.median(way.sales_per_second):,.0f}/s"
+        figures.append(Figure(f"ingest, {name}", shown, limit, tuple(way.ratios), at_least(least, way.ratios)))
+    mine, theirs = bench.ways[online_way], bench.ways[newcomer_way]
+    over = ratios(mine.sales_per_second, theirs.sales_per_second)
+    floor = f"newcomer's ORM endpoint {statistics.median(theirs.sales_per_second):,.0f}/s"
+    shown = f"{statistics.median(mine.sales_per_second):,.0f}/s"
+    return [*figures, Figure(f"ingest, {online_way}", shown, floor, over, at_least(over_newcomer_wanted, over))]
+
+
+async def take_rounds(rounds: int, sales: int, workers: int, say: Told) -> Bench:
     """Run everything in a temporary folder."""
     folder = Path(tempfile.mkdtemp(prefix="tillstream-bench-"))
     central = Central(folder, workers)
@@ -176,7 +206,7 @@ async def measure(rounds: int, sales: int, workers: int, console: Console) -> Be
             ]
         busy, online = tills[:busy_tills], tills[busy_tills : busy_tills + online_tills]
         bench = Bench(central, shop, busy, online, tills[busy_tills + online_tills :])
-        console.print(f"{len(tills)} tills are enrolled; the first sales make the rows that the limit copies")
+        say(f"{len(tills)} tills are enrolled; the first sales make the rows that the limit copies")
         await bench.batches(400, limit_sales)
         await bench.singles(2)
         owner = await asyncpg.connect(central.address)
@@ -188,7 +218,7 @@ async def measure(rounds: int, sales: int, workers: int, console: Console) -> Be
             for number in range(1, rounds + 1):
                 await bench.round(rows, port, sales)
                 shown = ", ".join(f"{way.name} {way.ratios[-1]:.3f}" for way in bench.ways.values())
-                console.print(f"round {number}: limit {bench.limit.sales_per_second[-1]:,.0f}/s; {shown}")
+                say(f"round {number}: limit {bench.limit.sales_per_second[-1]:,.0f}/s; {shown}")
         return bench
     finally:
         central.stop()
@@ -209,8 +239,8 @@ def table(bench: Bench) -> Table:
 
 def over_newcomer(bench: Bench) -> float:
     """How many times the newcomer's endpoint the hundred tills' way is, round by round, in the median."""
-    mine = bench.ways["100 tills, 1 sale each"].sales_per_second
-    theirs = bench.ways["newcomer's ORM endpoint"].sales_per_second
+    mine = bench.ways[online_way].sales_per_second
+    theirs = bench.ways[newcomer_way].sales_per_second
     return statistics.median(a / b for a, b in zip(mine, theirs, strict=True))
 
 
@@ -220,14 +250,14 @@ def _spread(figures: list[float], form: str) -> str:
 
 @click.command()
 @click.option("--rounds", default=9, show_default=True)
-@click.option("--sales", default=8_000, show_default=True, help="A round's sales in batches.")
+@click.option("--sales", default=sales_full, show_default=True, help="A round's sales in batches.")
 @click.option("--workers", default=1, show_default=True, help="Processes of central.")
 def main(rounds: int, sales: int, workers: int) -> None:
     """Measure ingest against the limit of its own rounds."""
     console = Console()
     console.print(f"load average {os.getloadavg()[0]:.1f} before, {os.cpu_count()} cores, {workers} process(es)")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        bench = runner.run(measure(rounds, sales, workers, console))
+        bench = runner.run(take_rounds(rounds, sales, workers, console.print))
     console.print(table(bench))
     console.print(
         f"100 tills with 1 sale each are {over_newcomer(bench):.1f} times the newcomer's endpoint (10 at least)"
