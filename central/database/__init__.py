@@ -1,7 +1,17 @@
 """The database: its pools, the SQL that is read as SQL, its migrations, and the PostgreSQL that central can embed."""
 
+from central.database.arrays import numbers, sparse
 from central.database.database import Database
 from central.database.errors import DatabaseUnavailableError, is_outage, sqlstate
 from central.database.sql import Queries, load_queries
 
-__all__ = ["Database", "DatabaseUnavailableError", "Queries", "is_outage", "load_queries", "sqlstate"]
+__all__ = [
+    "Database",
+    "DatabaseUnavailableError",
+    "Queries",
+    "is_outage",
+    "load_queries",
+    "numbers",
+    "sparse",
+    "sqlstate",
+]

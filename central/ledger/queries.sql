@@ -17,9 +17,10 @@ insert into till.entries (
 select k.tenant_id, $2 + e.offset_in_batch, p.terminal_id, p.epoch, p.branch, p.sequence, p.location_id,
        p.business_date, e.account, e.amount_minor, $12
 from till.tenants k,
-     unnest($3::uuid[], $4::integer[], $5::integer[], $6::bigint[], $7::uuid[], $8::date[]) with ordinality
+     unnest($3::uuid[], $4::text::integer[], $5::text::integer[], $6::text::bigint[], $7::uuid[], $8::date[])
+         with ordinality
          p (terminal_id, epoch, branch, sequence, location_id, business_date, position)
-     join unnest($9::integer[], $10::text[], $11::bigint[]) with ordinality
+     join unnest($9::text::integer[], $10::text[], $11::text::bigint[]) with ordinality
          e (position, account, amount_minor, offset_in_batch) on e.position = p.position
 where k.tenant_id = $1
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from central.database import load_queries
+from central.database import load_queries, numbers
 from central.ledger.posting import EventKey, Posting
 from central.tenancy import counters
 from central.tenant_session import TenantSession
@@ -39,18 +39,21 @@ async def post(session: TenantSession, postings: Sequence[Posting], now: datetim
     if not amounts:
         return
     await _add_to_balances(session, balances)
-    keys = [list(column) for column in zip(*[posting.key for posting in postings], strict=True)]
+    terminals, epochs, branches, sequences = zip(*[posting.key for posting in postings], strict=True)
     taken = await counters.take(session, entries=len(amounts))
     written = await session.driver.execute(
         SQL.add_entries,
         session.tenant_id,
         taken.first_entry - 1,
-        *keys,
+        terminals,
+        numbers(epochs),
+        numbers(branches),
+        numbers(sequences),
         [posting.location_id for posting in postings],
         [posting.business_date for posting in postings],
-        positions,
+        numbers(positions),
         account_column,
-        amounts,
+        numbers(amounts),
         now,
     )
     if written != f"INSERT 0 {len(amounts)}":

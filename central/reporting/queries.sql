@@ -62,12 +62,14 @@ select k.tenant_id, m.business_date, m.location_id, m.terminal_id, m.maker_id, m
        m.cashier_id, m.hour, m.sign, m.is_refund, l.line, l.product_id, l.category, l.price_rule_id, l.approved_by,
        l.quantity_milli, l.gross_minor, l.net_minor, l.tax_minor, l.discount_minor, l.taxes::jsonb
 from till.tenants k,
-     unnest($2::date[], $3::uuid[], $4::uuid[], $5::uuid[], $6::integer[], $7::integer[], $8::bigint[], $9::uuid[],
-            $10::smallint[], $11::smallint[], $12::boolean[]) with ordinality
+     unnest($2::date[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text::integer[], $7::text::integer[],
+            $8::text::bigint[], $9::uuid[], $10::text::smallint[], $11::text::smallint[], $12::boolean[])
+         with ordinality
          m (business_date, location_id, terminal_id, maker_id, epoch, branch, sequence, cashier_id, hour, sign,
             is_refund, position)
-     join unnest($13::integer[], $14::integer[], $15::uuid[], $16::text[], $17::uuid[], $18::uuid[], $19::bigint[],
-                 $20::bigint[], $21::bigint[], $22::bigint[], $23::bigint[], $24::text[])
+     join unnest($13::text::integer[], $14::text::integer[], $15::uuid[], $16::text[], $17::uuid[], $18::uuid[],
+                 $19::text::bigint[], $20::text::bigint[], $21::text::bigint[], $22::text::bigint[],
+                 $23::text::bigint[], $24::text[])
          l (position, line, product_id, category, price_rule_id, approved_by, quantity_milli, gross_minor, net_minor,
             tax_minor, discount_minor, taxes)
          on l.position = m.position

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from central.database import load_queries
+from central.database import load_queries, numbers, sparse
 from central.ledger.accounts import shortened
 from central.sales.movement import MovedLine, Movement
 from central.tenant_session import TenantSession
@@ -106,7 +106,9 @@ async def _add_lines(session: TenantSession, movements: Sequence[Movement]) -> N
             lines += [_line(position, line, movement.sign) for line in movement.lines]
     if not lines:
         return
-    written = await session.driver.execute(SQL.add_lines, session.tenant_id, *_columns(heads), *_columns(lines))
+    written = await session.driver.execute(
+        SQL.add_lines, session.tenant_id, *_head_columns(heads), *_line_columns(lines)
+    )
     if written != f"INSERT 0 {len(lines)}":
         raise UnwrittenRollUpError(f"{written} for {len(lines)} lines")
 
@@ -134,6 +136,39 @@ def _line(position: int, line: MovedLine, sign: int) -> tuple[Any, ...]:
         line.approved_by,
         *line.figures,
         taxes_text(line.taxes, sign),
+    )
+
+
+def _head_columns(heads: Sequence[tuple[Any, ...]]) -> tuple[object, ...]:
+    days, locations, terminals, makers, epochs, branches, sequences, cashiers, hours, signs, refunds = zip(
+        *heads, strict=True
+    )
+    return (
+        days,
+        locations,
+        terminals,
+        makers,
+        numbers(epochs),
+        numbers(branches),
+        numbers(sequences),
+        sparse(cashiers),
+        numbers(hours),
+        numbers(signs),
+        refunds,
+    )
+
+
+def _line_columns(lines: Sequence[tuple[Any, ...]]) -> tuple[object, ...]:
+    positions, line, products, categories, rules, approvals, *figures, taxes = zip(*lines, strict=True)
+    return (
+        numbers(positions),
+        numbers(line),
+        sparse(products),
+        sparse(categories),
+        sparse(rules),
+        sparse(approvals),
+        *map(numbers, figures),
+        sparse(taxes),
     )
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Struct
 
-from central.database import load_queries
+from central.database import load_queries, sparse
 from central.ledger.posting import EventKey
 from central.sales.applied_event import AppliedEvent
 from central.tenant_session import TenantSession
@@ -59,7 +59,7 @@ async def meet(
     if not rows:
         return Met({}, frozenset())
     rows.sort(key=lambda row: (row[0].int, row[1]))
-    columns = [list(column) for column in zip(*rows, strict=True)]
+    columns = [sparse(column) for column in zip(*rows, strict=True)]
     found = await session.driver.fetch(SQL.meet_receipts, session.tenant_id, *columns, now)
     new: dict[ReceiptId, bool] = {}
     taken = set()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from central.database import load_queries
+from central.database import load_queries, numbers, sparse
 from central.tenant_session import TenantSession
 from central.terminals import EpochPosition
 from central.uplink.lines import Line, Row, State, chain, stored_line
@@ -27,8 +27,12 @@ def check_count(status: str, expected: int) -> None:
 async def insert_events(session: TenantSession, rows: Sequence[Row]) -> None:
     """Store lines (`lines.row_of`), which none of these keys has yet."""
     if rows:
-        columns = zip(*sorted(rows, key=_row_key), strict=True)
-        check_count(await session.driver.execute(QUERIES.insert_events, session.tenant_id, *columns), len(rows))
+        terminals, epochs, branches, sequences, *columns = zip(*sorted(rows, key=_row_key), strict=True)
+        keys = terminals, numbers(epochs), numbers(branches), numbers(sequences)
+        written = await session.driver.execute(
+            QUERIES.insert_events, session.tenant_id, *keys, *[sparse(column) for column in columns]
+        )
+        check_count(written, len(rows))
 
 
 def _row_key(row: Row) -> Any:
