@@ -34,6 +34,8 @@ transactions_max: Final = 6
 transactions_per_tenant_max: Final = 2
 """Of one tenant: while PostgreSQL works on one, the next is prepared; they take rows in one order, and wait for each
 other where they share some."""
+second_transaction_events_min: Final = 200
+"""How many events must wait for a second one to begin beside the first: fewer are merged into what comes next."""
 turn_seconds_max: Final = 5.0
 """How long a second body of one terminal waits for the first."""
 
@@ -61,6 +63,7 @@ class GroupCommit:
     def __init__(self, commit: Commit) -> None:
         self._commit = commit
         self._queues: dict[UUID, deque[_Waiting]] = {}
+        self._waiting_events: Counter[UUID] = Counter()
         self._ready: deque[UUID] = deque()
         self._running: Counter[UUID] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -123,6 +126,7 @@ class GroupCommit:
         """Have a body stored, ordered and booked. Raises `DatabaseUnavailable`, and `Internal` for our own faults."""
         waiting = _Waiting(delivery, asyncio.get_running_loop().create_future())
         self._queues.setdefault(tenant_id, deque()).append(waiting)
+        self._waiting_events[tenant_id] += len(delivery.body.lines)
         self._line_up(tenant_id)
         self._start()
         return await waiting.answered
@@ -133,8 +137,11 @@ class GroupCommit:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _line_up(self, tenant_id: UUID) -> None:
-        """Let a tenant that has bodies waiting take its turn among the tenants."""
-        if self._running[tenant_id] < transactions_per_tenant_max and tenant_id not in self._ready:
+        """Let a tenant that has enough waiting take its turn among the tenants."""
+        running = self._running[tenant_id]
+        if running >= transactions_per_tenant_max or tenant_id in self._ready:
+            return
+        if not running or self._waiting_events[tenant_id] >= second_transaction_events_min:
             self._ready.append(tenant_id)
 
     def _start(self) -> None:
@@ -157,6 +164,7 @@ class GroupCommit:
             elif not self._running[tenant_id]:
                 del self._running[tenant_id]
                 self._queues.pop(tenant_id, None)
+                self._waiting_events.pop(tenant_id, None)
             self._start()
 
     def _take(self, tenant_id: UUID) -> list[_Waiting]:
@@ -181,6 +189,7 @@ class GroupCommit:
             events += size
             batch.append(waiting)
         queue.extendleft(reversed(left))
+        self._waiting_events[tenant_id] = sum(len(waiting.delivery.body.lines) for waiting in queue)
         return batch
 
     async def _answer(self, tenant_id: UUID, batch: list[_Waiting]) -> None:
