@@ -1,7 +1,7 @@
 """The floor of every HTTP answer: an aiohttp process that says hello, and that gives out bodies it was handed.
 
 `python -m benchmarks.hello [FOLDER]` serves on a free port and prints it; `/N` is the file N of the folder, which holds
-JSON as zstd.
+JSON as gzip.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ async def serve(bodies: dict[str, bytes]) -> None:
         return web.Response(body=msgspec.json.encode({"hello": "world"}), content_type="application/json")
 
     async def give(http: web.Request) -> web.Response:
-        headers = {"Content-Encoding": "zstd"}
+        headers = {"Content-Encoding": "gzip"}
         return web.Response(body=bodies[http.match_info["name"]], content_type="application/json", headers=headers)
 
     app = web.Application()
