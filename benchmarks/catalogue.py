@@ -67,11 +67,7 @@ async def _rounds(scale: Scale, there: Stage, folder: Path, count: int) -> list[
                 before = there.cpu_seconds()
                 ours.append(await _follow(link, enrolment, folder / f"catalogue-{turn}.sqlite", count))
                 spent.append(there.cpu_seconds() - before)
-                floor.append(
-                    await _bare(
-                        http, [f"http://127.0.0.1:{port}/{name}" for name in names], folder / f"bare-{turn}.sqlite"
-                    )
-                )
+                floor.append(await _bare(http, urls, folder / f"bare-{turn}.sqlite"))
                 scale.say(f"round {turn}: {duration(ours[-1])}, floor {duration(floor[-1])}")
     middle = sorted(ours)[len(ours) // 2]
     goal = within(aim_seconds, middle)
