@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import exists, select
 
+from central.database import id_list
 from central.downlink import RecordedChange, record
 from central.http import Duplicate, NotFound, UnknownReference
 from central.products.catalogue_revision import SQL, begin_change
@@ -75,33 +76,31 @@ async def find(session: TenantSession, product_id: UUID) -> ProductAnswer:
 
 
 async def load(
-    session: TenantSession, product_ids: Sequence[UUID], location_id: UUID | None = None
+    session: TenantSession, product_ids: Sequence[UUID] | Sequence[str], location_id: UUID | None = None
 ) -> dict[UUID, ProductAnswer]:
     """Products by their ids, with their prices by place and date, or those of one location alone; three statements."""
     if not product_ids:
         return {}
-    rows = await session.driver.fetch(SQL.products_by_id, session.tenant_id, product_ids)
+    wanted = id_list(product_ids)
+    rows = await session.driver.fetch(SQL.products_by_id, session.tenant_id, wanted)
     barcodes: dict[UUID, list[BarcodeBody]] = {}
-    for product_id, barcode, quantity, price in await session.driver.fetch(
-        SQL.barcodes_of, session.tenant_id, product_ids
-    ):
+    for product_id, barcode, quantity, price in await session.driver.fetch(SQL.barcodes_of, session.tenant_id, wanted):
         barcodes.setdefault(product_id, []).append(
             BarcodeBody(barcode=barcode, quantity_milli=quantity, price_minor=price)
         )
     prices = await _prices_of(session, {row["product_id"]: row["sku"] for row in rows}, location_id)
-    return {
-        row["product_id"]: _of_row(
-            row, tuple(barcodes.get(row["product_id"], ())), tuple(prices.get(row["product_id"], ()))
-        )
-        for row in rows
-    }
+    found: dict[UUID, ProductAnswer] = {}
+    for row in rows:
+        product_id = row["product_id"]
+        found[product_id] = _of_row(row, tuple(barcodes.get(product_id, ())), tuple(prices.get(product_id, ())))
+    return found
 
 
 async def _prices_of(
     session: TenantSession, skus: dict[UUID, str], location_id: UUID | None
 ) -> dict[UUID, list[PriceAnswer]]:
     prices: dict[UUID, list[PriceAnswer]] = {}
-    rows = await session.driver.fetch(SQL.prices_of, session.tenant_id, list(skus), location_id)
+    rows = await session.driver.fetch(SQL.prices_of, session.tenant_id, id_list(skus), location_id)
     for row in rows:
         prices.setdefault(row["product_id"], []).append(price_of_row(row, skus[row["product_id"]]))
     return prices

@@ -15,7 +15,7 @@ from protocol.downlink import Entity
 
 async def products(session: TenantSession, recipient: Recipient, ids: Sequence[str]) -> Mapping[str, object]:
     """Products in the catalogue, with the prices by place and date of the recipient's location."""
-    found = await catalogue.load(session, [UUID(one) for one in ids], recipient.location_id)
+    found = await catalogue.load(session, ids, recipient.location_id)
     return {str(product_id): product for product_id, product in found.items()}
 
 

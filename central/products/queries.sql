@@ -16,7 +16,7 @@ select stamp from till.catalogues where tenant_id = $1
 -- Products in the catalogue by their ids.
 select p.product_id, p.sku, p.name, p.unit, p.price_minor, p.price_quantity_milli, p.open_price, p.age_min,
     p.tax_group_id, p.category, p.attributes::text as attributes, p.revision
-from unnest($2::uuid[]) u(product_id)
+from unnest($2::text::uuid[]) u(product_id)
 cross join lateral (
     select * from till.products t where t.tenant_id = $1 and t.product_id = u.product_id offset 0
 ) p
@@ -34,7 +34,7 @@ cross join lateral (
 -- barcodes_of --
 -- The barcodes of products, each product's in the order given.
 select u.product_id, b.barcode, b.quantity_milli, b.price_minor
-from unnest($2::uuid[]) u(product_id)
+from unnest($2::text::uuid[]) u(product_id)
 cross join lateral (
     select * from till.product_barcodes t where t.tenant_id = $1 and t.product_id = u.product_id offset 0
 ) b
@@ -51,7 +51,7 @@ cross join lateral (
 -- prices_of --
 -- The prices of products by place and date, oldest first; of one location alone where it is given.
 select p.price_id, p.product_id, p.barcode, p.location_ids, p.price_minor, p.valid_from, p.valid_to, p.revision
-from unnest($2::uuid[]) u(product_id)
+from unnest($2::text::uuid[]) u(product_id)
 cross join lateral (
     select * from till.prices t where t.tenant_id = $1 and t.product_id = u.product_id offset 0
 ) p
