@@ -22,7 +22,7 @@ from rich.table import Table
 from benchmarks.figures import Figure, Scale
 from benchmarks.machine import Machine, look
 
-NAMES: Final = ("hardware", "look_up", "catalogue", "reports", "ingest")
+NAMES: Final = ("terminal", "hardware", "look_up", "catalogue", "reports", "ingest")
 """Each a module of this folder with `async def measure(scale) -> list[Figure]`."""
 
 plain_columns: Final = 150

@@ -15,8 +15,8 @@ from benchmarks.hello import hello
 from benchmarks.stage import stage
 
 connections: Final = 8
-asked_full: Final = 4_000
-asked_quick: Final = 800
+asked_full: Final = 1_200
+asked_quick: Final = 300
 hit_wanted: Final = 0.80
 miss_wanted: Final = 0.15
 

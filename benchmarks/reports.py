@@ -26,7 +26,7 @@ SQL: Final = load_queries(Path(__file__).with_name("reports.sql"))
 stores: Final = 100
 days: Final = 90
 sales_full: Final = 1_000_000
-sales_quick: Final = 150_000
+sales_quick: Final = 60_000
 first_day: Final = date(2026, 8, 1)
 wanted: Final = 30.0
 
