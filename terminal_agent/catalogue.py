@@ -27,8 +27,10 @@ from protocol.tax import TaxGroup
 from terminal_agent.database import Writer, connect, migrate, transaction
 from terminal_agent.register.terms import Sellable, Settings
 from terminal_agent.replica import (
+    PlaceRow,
     ProductBarcode,
     ReplicaCashier,
+    ReplicaPlace,
     ReplicaProduct,
     ReplicaReceipt,
     ReplicaRule,
@@ -78,6 +80,7 @@ class Catalogue:
         self._claim(location_id, enrolment)
         self._reader = connect(path, "NORMAL")
         self.settings = Settings()
+        self.place = ReplicaPlace()
         self.rules: tuple[PriceRule, ...] = ()
         self.tax_groups: dict[str, TaxGroup] = {}
         self.cashiers: dict[str, ReplicaCashier] = {}
@@ -235,7 +238,8 @@ class Catalogue:
 
     def _hold(self, entity: str, rows: list[bytes]) -> None:
         if entity == "setting":
-            self.settings = _read_all(rows, Settings)[0] if rows else Settings()
+            self.settings = next(iter(_read_all(rows, Settings)), Settings())
+            self.place = next(iter(_read_all(rows, PlaceRow)), PlaceRow()).location
         elif entity == "cashier":
             self.cashiers = {cashier.number: cashier for cashier in _read_all(rows, ReplicaCashier)}
         elif entity == "tax_group":
@@ -252,8 +256,6 @@ def _read_all(rows: Iterable[bytes], kind: type[Any]) -> list[Any]:
             kept.append(msgspec.json.decode(row, type=kind))
         except msgspec.DecodeError as error:
             _log.error("replica-row-unreadable", kind=kind.__name__, error=str(error))
-            if kind is Settings:
-                kept.append(Settings())
     return kept
 
 

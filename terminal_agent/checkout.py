@@ -139,6 +139,19 @@ class Checkout:
             self._counter.changed()
             return answer
 
+    def shop(self) -> Shop:
+        """What its slips say of the place: the replica's word, else the enrolment's."""
+        enrolled, place = self._shop, self._catalogue.place
+        return msgspec.structs.replace(
+            enrolled,
+            location_name=place.name or enrolled.location_name,
+            zone=place.zone() or enrolled.zone,
+            address=place.address or "",
+            tax_number=place.tax_number or "",
+            receipt_header=place.receipt_header or "",
+            receipt_footer=place.receipt_footer or "",
+        )
+
     def terms(self) -> Terms:
         """By what this terminal sells now: the replica's settings, else those of the enrolment."""
         enrolled, settings = self._journal.current.answer, self._catalogue.settings
@@ -148,7 +161,7 @@ class Checkout:
             price_mode=settings.price_mode or enrolled.price_mode,  # type: ignore[arg-type]  # the contract's two
             tax_rounding=settings.tax_rounding or enrolled.tax_rounding,  # type: ignore[arg-type]
             cash_rounding_minor=settings.cash_rounding_minor or enrolled.cash_rounding_minor,
-            zone=self._shop.zone,
+            zone=self.shop().zone,
             settings=settings,
             rules=self._catalogue.rules,
             catalogue_through=self._catalogue.progress.catalogue_through,
@@ -195,7 +208,7 @@ class Checkout:
 
     async def _given(self, command: Command, told: Told) -> Given:
         """All that the decision needs and may not look up itself. Raises `Refused`."""
-        zone = self._shop.zone
+        zone = self.shop().zone
         today = self._clock.today(zone)
         day = self.state.shift.business_date if self.state.shift else today
         person = supervisor = sellable = receipt = None
@@ -236,7 +249,7 @@ class Checkout:
     async def _log_refused(self, command: SignIn, refused: Refused) -> None:
         cashier = self._catalogue.cashiers.get(command.number)
         now = self._clock.now()
-        given = Given(at=now, ids=self._ids, terms=self.terms(), today=self._clock.today(self._shop.zone))
+        given = Given(at=now, ids=self._ids, terms=self.terms(), today=self._clock.today(self.shop().zone))
         data = {"code": refused.code, "cashier_id": None if cashier is None else str(cashier.cashier_id)}
         entry = entry_of_log(self.state, given, "sign_in_refused", data)
         with contextlib.suppress(JournalError):
@@ -249,11 +262,11 @@ class Checkout:
         before = self.state
         entries = [event for event in events if isinstance(event, Entry)]
         around, terms, commands = self._counter.surroundings(), given.terms, list(self._suspended.commands)
-        after: list[RegisterState] = []
+        shop, after = self.shop(), list[RegisterState]()
 
         def prints(committed: Sequence[Committed]) -> Sequence[Any]:
             after.append(evolved(before, _with_numbers(events, committed)))
-            return slips(entries, committed, before, self._shop, original)
+            return slips(entries, committed, before, shop, original)
 
         def answer(committed: Sequence[Committed]) -> bytes:
             return _answer(committed, state_view(after[-1], terms, around))

@@ -3,6 +3,7 @@
 from datetime import date, datetime, time
 from typing import Any, Literal
 from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from msgspec import Struct
@@ -82,6 +83,30 @@ class ReplicaRule(Struct, frozen=True):
         fields["time_from"] = None if self.time_from is None else time.fromisoformat(self.time_from)
         fields["time_to"] = None if self.time_to is None else time.fromisoformat(self.time_to)
         return PriceRule(**fields)
+
+
+class ReplicaPlace(Struct, frozen=True):
+    """What the row of settings says of the location: the head and the foot of its receipts, and its time zone."""
+
+    name: str | None = None
+    address: str | None = None
+    tax_number: str | None = None
+    receipt_header: str | None = None
+    receipt_footer: str | None = None
+    timezone: str | None = None
+
+    def zone(self) -> ZoneInfo | None:
+        """Its time zone; None where it names none that this machine knows."""
+        try:
+            return None if self.timezone is None else ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError):
+            return None
+
+
+class PlaceRow(Struct, frozen=True):
+    """The part of the row of settings that is of the location."""
+
+    location: ReplicaPlace = ReplicaPlace()
 
 
 class PinHash(Struct, frozen=True):

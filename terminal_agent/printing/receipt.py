@@ -6,18 +6,28 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from hardware.printers.document import Columns, Cut, Document, Element, Feed, Rule, Text
+from hardware.printers.document import (
+    Columns,
+    Cut,
+    Document,
+    Element,
+    Feed,
+    Rule,
+    Text,
+    text_characters_max,
+)
 from protocol.events import CashMovement, Line, Refund, Sale, ShiftClose, Tender, Void
 from protocol.money import CURRENCY_EXPONENTS
 from protocol.refund import amount_of
 from terminal_agent.register.state import Money, Shift
 
 hash_digits: Final = 10
+place_lines_max: Final = 20  # of an address, a header or a footer: a receipt stays one
 _TENDERS: Final = {"CASH": "Cash", "CARD": "Card", "VOUCHER": "Voucher", "EXCHANGE": "Exchange", "OTHER": "Other"}
 
 
 class Shop(Struct, frozen=True):
-    """What every slip says of the place; `columns` is how wide its paper is."""
+    """What every slip says of the place; `columns` is how wide its paper is. Address, header and footer have lines."""
 
     tenant_name: str
     location_name: str
@@ -25,6 +35,10 @@ class Shop(Struct, frozen=True):
     currency: str
     zone: ZoneInfo
     columns: int = 42
+    address: str = ""
+    tax_number: str = ""
+    receipt_header: str = ""
+    receipt_footer: str = ""
 
 
 class Stamp(Struct, frozen=True):
@@ -57,7 +71,7 @@ def receipt_document(document: Sale | Refund, shop: Shop, stamp: Stamp) -> Docum
         )
     if isinstance(document, Refund) and document.original is not None:
         elements.append(Text(f"Refund of {document.original.receipt_number}"))
-    return _finished(elements, shop, stamp, document.receipt_number)
+    return _finished(elements, shop, stamp, document.receipt_number, footer=shop.receipt_footer)
 
 
 def void_document(void: Void, voided: Sale | Refund, shop: Shop, stamp: Stamp) -> Document:
@@ -126,10 +140,19 @@ def _head(shop: Shop, title: str | None) -> list[Element]:
     elements: list[Element] = [Text(shop.tenant_name, align="center", bold=True)]
     if shop.location_name != shop.tenant_name:
         elements.append(Text(shop.location_name, align="center"))
+    elements += _centered(shop.address)
+    if shop.tax_number.strip():
+        elements.append(Text(f"Tax number {shop.tax_number.strip()}", align="center"))
+    elements += _centered(shop.receipt_header)
     if title is not None:
         elements.append(Text(title, align="center", bold=True))
     elements.append(Rule())
     return elements
+
+
+def _centered(text: str) -> list[Element]:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return [Text(line[:text_characters_max], align="center") for line in lines[:place_lines_max]]
 
 
 def _line(line: Line, money: _Money, amount_minor: int, sign: int) -> list[Element]:
@@ -167,12 +190,13 @@ def _shift_lines(shift: Shift, money: _Money) -> list[Element]:
     return elements
 
 
-def _finished(elements: list[Element], shop: Shop, stamp: Stamp, number: str) -> Document:
+def _finished(elements: list[Element], shop: Shop, stamp: Stamp, number: str, *, footer: str = "") -> Document:
     local = stamp.created_at.astimezone(shop.zone)
     elements += [
         Rule(),
         Columns(number, stamp.hash[:hash_digits]),
         Text(local.strftime("%Y-%m-%d %H:%M:%S")),
+        *_centered(footer),
         Feed(1),
         Cut(),
     ]
