@@ -101,7 +101,7 @@ class EmbeddedPostgres:
         """
         self._prepare_folder()
         with self._turn():
-            self._in_use = (self.folder / "users.lock").open("w")
+            self._in_use = self._lock_file("users.lock")
             fcntl.flock(self._in_use, fcntl.LOCK_SH)
             self._start_if_down()
 
@@ -137,9 +137,15 @@ class EmbeddedPostgres:
     @contextmanager
     def _turn(self) -> Iterator[None]:
         """One starts or stops it at a time."""
-        with (self.folder / "start.lock").open("w") as lock:
+        with self._lock_file("start.lock") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+    def _lock_file(self, name: str) -> TextIO:
+        """Closed to others: whoever can open it, if only to read, can hold the lock."""
+        file = os.fdopen(os.open(self.folder / name, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600), "w")
+        os.fchmod(file.fileno(), 0o600)
+        return file
 
     def _start_if_down(self) -> None:
         if self._status() is not None:

@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import stat
 import signal
 import subprocess
 import sys
@@ -111,10 +112,12 @@ async def test_another_user_of_the_host_is_refused_even_with_the_directories_ope
         socket.chmod(0o777)
         (socket / ".s.PGSQL.5432").chmod(0o777)
         opened = _as_nobody(socket)
+        locks = [stat.S_IMODE((server.folder / name).stat().st_mode) for name in ("start.lock", "users.lock")]
     finally:
         server.leave()
         server.destroy()
 
+    assert locks == [0o600, 0o600], "whoever can read a lock can hold it, and then nobody starts or stops the server"
     assert "Permission denied" in closed
     assert "Peer authentication failed" in opened
 
