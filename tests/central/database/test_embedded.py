@@ -3,8 +3,8 @@
 import os
 import pwd
 import shutil
-import stat
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
