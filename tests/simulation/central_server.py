@@ -1,0 +1,101 @@
+"""A central that can be killed, backed up and restored: the real application on a real PostgreSQL."""
+
+import contextlib
+import socket
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from datetime import datetime
+from importlib import import_module
+from pathlib import Path
+
+import asyncpg
+
+from central.app import open_services, serve_on
+from central.cli.after_restore import _after_restore
+from central.cli.target import Target
+from central.database import Database
+from central.database.embedded import application, superuser
+from central.http import Services
+from central.wakeups import Wakeups
+from tests.conftest import TestServer
+from tests.simulation.postgres_line import PostgresLine
+
+held_in_modules = (
+    ("central.terminals.positions", "_epoch_keys"),
+    ("central.products.known", "_known"),
+    ("central.ledger.currency", "_currencies"),
+)
+"""What a process of central remembers, which goes when the process is killed."""
+
+
+class CentralServer:
+    """One deployment: its database, whichever that is now, and the process that serves it, when it runs."""
+
+    def __init__(self, server: TestServer, clock: Callable[[], datetime]) -> None:
+        self._server = server
+        self._clock = clock
+        self._stack = AsyncExitStack()
+        self.line = PostgresLine()
+        self.database_name = ""
+        self.backups: list[str] = []
+        self.url: str | None = None
+        self._services: Services | None = None
+
+    @property
+    def services(self) -> Services:
+        assert self._services is not None, "central runs"
+        return self._services
+
+    @property
+    def superuser_address(self) -> str:
+        """The database behind central's back, for checkers."""
+        return self._server.address(superuser, self.database_name)
+
+    async def create(self, template: str) -> None:
+        self.database_name = await self._server.make(template=template)
+
+    async def start(self) -> None:
+        """A new process on the database as it is."""
+        self.line = PostgresLine()
+        address = await self.line.open(self._server.address(application, self.database_name))
+        database = Database(address, connections=6)
+        self._services = await open_services(database, wakeups=Wakeups())
+        self._services.clock = self._clock
+        listener = self._stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        await self._stack.enter_async_context(serve_on(self._services, listener))
+        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    async def kill(self) -> None:
+        """The process is gone: what its transactions had not committed is undone."""
+        if self.url is None:
+            return
+        self.url = None
+        self.line.cut()
+        await self._stack.aclose()
+        self._stack = AsyncExitStack()
+        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            await self.services.close()
+        await self.line.close()
+        self._services = None
+        for module, memory in held_in_modules:
+            getattr(import_module(module), memory).clear()
+
+    async def back_up(self) -> None:
+        """Copy the database as it stands; central is down meanwhile."""
+        await self.kill()
+        self.backups.append(await self._server.make(template=self.database_name))
+        await self.start()
+
+    async def restore(self) -> None:
+        """Go back to the latest backup, and say so with `after-restore`."""
+        await self.kill()
+        await self._server.drop(self.database_name)
+        self.database_name = await self._server.make(template=self.backups[-1])
+        target = Target(self._server.address(application, self.database_name), Path(), None)
+        await _after_restore(target)
+        await self.start()
+
+    async def close(self) -> None:
+        await self.kill()
+        for name in [self.database_name, *self.backups]:
+            await self._server.drop(name)

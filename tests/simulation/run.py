@@ -1,0 +1,45 @@
+"""One seed from its first step to the checkers' word; a run that fails prints its seed and its schedule."""
+
+from collections import Counter
+from pathlib import Path
+
+import aiohttp
+
+from tests.conftest import TestServer
+from tests.simulation.evidence import gather
+from tests.simulation.faults import Faults
+from tests.simulation.schedule import Schedule
+from tests.simulation.stock import Stock
+from tests.simulation.world import World
+
+steps_min, steps_max = 60, 140
+
+
+class FoundError(AssertionError):
+    """A checker found something, or a schedule did not come to its end; the message is the seed and the schedule."""
+
+
+async def run_seed(seed: int, stock: Stock, server: TestServer, folder: Path, http: aiohttp.ClientSession) -> Counter[str]:
+    """Run a seed's schedule; answers the faults that it met. Raises `FoundError`."""
+    schedule = Schedule(seed)
+    folder.mkdir()
+    world = World(schedule, stock, server, folder, http)
+    try:
+        await world.open()
+        await Faults(world).run(schedule.chance.randint(steps_min, steps_max))
+        await world.calm_down()
+        findings = await _look(world)
+    except Exception as error:
+        raise FoundError(f"{schedule.told()}\n{type(error).__name__}: {error}") from error
+    finally:
+        await world.close()
+    if findings:
+        raise FoundError("\n".join([schedule.told(), "found:", *findings]))
+    return schedule.faults
+
+
+async def _look(world: World) -> list[str]:
+    from tests.simulation.checkers import CHECKERS
+
+    evidence = await gather(world)
+    return [f"{check.__module__.rpartition('.')[2]}: {found}" for check in CHECKERS for found in check(evidence)]
