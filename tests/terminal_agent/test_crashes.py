@@ -46,7 +46,7 @@ async def test_the_open_sale_is_there_again_after_a_crash(till: Till) -> None:
     assert len(repeated["state"]["cart"]["lines"]) == 2
 
 
-@pytest.mark.parametrize("delay_ms", [0, 3, 8, 20, 60])
+@pytest.mark.parametrize("delay_ms", [3, 20, *(pytest.param(delay, marks=pytest.mark.long) for delay in (0, 8, 60))])
 async def test_a_till_killed_while_it_sells_loses_and_doubles_nothing(till: Till, delay_ms: int) -> None:
     """The front end repeats the command whose answer it lost, under the same id."""
     sold = 0

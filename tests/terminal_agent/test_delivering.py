@@ -122,8 +122,21 @@ async def _busy(request: web.Request, forward: Callable[[], Any]) -> web.Respons
     return web.Response(status=503, headers={"Retry-After": "1"})
 
 
+RARER = (_json_of_another_kind, _too_few, _elsewhere, _empty)
+
+
 @pytest.mark.parametrize(
-    "meddle", [_html, _json_of_another_kind, _too_few, _another_hash, _elsewhere, _empty, _cut, _busy]
+    "meddle",
+    [
+        _html,
+        _another_hash,
+        _cut,
+        _busy,
+        *(
+            pytest.param(meddle, marks=pytest.mark.long)
+            for meddle in (_json_of_another_kind, _too_few, _elsewhere, _empty)
+        ),
+    ],
 )
 async def test_only_a_true_200_is_taken_for_an_acknowledgement(
     watched: Till, between: Between, shop: Shop, meddle: Callable[..., Any]

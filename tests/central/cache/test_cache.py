@@ -7,9 +7,9 @@ import pytest
 from redis.asyncio import Redis
 
 from central.cache import Cache, MemoryCache, RedisCache, value_bytes_max
-from tests.central.redis_fixture import redis_url
+from tests.central.redis_fixture import redis_server, redis_url
 
-__all__ = ["redis_url"]
+__all__ = ["redis_server", "redis_url"]
 SECRET = b"s" * 32
 
 

@@ -7,10 +7,10 @@ import pytest
 
 from central.database import Database
 from central.wakeups import PostgresWakeups, RedisWakeups, Wakeups
-from tests.central.redis_fixture import redis_url
+from tests.central.redis_fixture import redis_server, redis_url
 from tests.central.wakeups_behaviour import Make, WakeupsBehaviour
 
-__all__ = ["redis_url"]
+__all__ = ["redis_server", "redis_url"]
 
 
 class TestInProcess(WakeupsBehaviour):
