@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp import ClientSession
@@ -134,7 +135,7 @@ async def test_unknown_fields_of_a_body_are_ignored(tenant: TenantFixture) -> No
 
 @pytest.mark.parametrize("declared", [True, False])
 async def test_a_body_past_its_bound_is_413(tenant: TenantFixture, declared: bool) -> None:
-    async def in_chunks():  # type: ignore[no-untyped-def]
+    async def in_chunks() -> AsyncIterator[bytes]:
         for _ in range(20):
             yield b" " * 16_384
 
