@@ -24,7 +24,7 @@ def test_verify_finds_nothing_off_after_forks_holes_voids_and_exceptions(
 
     done = server.command("verify")
 
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr + done.stdout
 
 
 def test_a_second_server_on_one_data_directory_says_so_and_exits(server: Server) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 import pytest
@@ -223,3 +224,44 @@ def test_wrong_guesses_are_limited_by_address_and_right_ones_never(shop: Shop, a
     assert answer.refusal == (429, "rate-limited")
     assert int(answer.headers["retry-after"]) > 0
     assert anyone.post("/v1/enrol", enrolment_body(code, Ed25519PrivateKey.generate())).status == 201
+
+
+def test_one_code_used_by_two_at_once_enrols_one(shop: Shop, anyone: Client) -> None:
+    code = shop.tenant.terminal(shop.location_id)["enrolment_code"]
+    bodies = [enrolment_body(code, Ed25519PrivateKey.generate()) for _ in range(4)]
+
+    with ThreadPoolExecutor(4) as crowd:
+        answers = list(crowd.map(lambda body: anyone.post("/v1/enrol", body), bodies))
+
+    assert sorted(answer.status for answer in answers) == [201, 403, 403, 403]
+
+
+def test_one_key_at_two_terminals_at_once_enrols_one(shop: Shop, anyone: Client) -> None:
+    key = Ed25519PrivateKey.generate()
+    codes = [shop.tenant.terminal(shop.location_id)["enrolment_code"] for _ in range(3)]
+
+    with ThreadPoolExecutor(3) as crowd:
+        answers = list(crowd.map(lambda code: anyone.post("/v1/enrol", enrolment_body(code, key)), codes))
+
+    assert sorted(answer.status for answer in answers) == [201, 403, 403]
+
+
+def test_a_revoked_terminal_is_enrolled_anew_and_works(shop: Shop) -> None:
+    made = shop.tenant.terminal(shop.location_id)
+    old = shop.tenant.enrol(made["enrolment_code"])
+    shop.tenant.owner.post(f"/v1/terminals/{old.terminal_id}/revocation", {}).ok(204)
+    new = shop.tenant.enrol(shop.tenant.new_code(made["terminal_id"]))
+    new.journal.logs(1)
+
+    assert (new.epoch, new.push()["applied_through"]) == (2, 1)
+    assert shop.status(new) == "active"
+    assert old.client.get("/v1/sync/position").refusal == (403, "revoked")
+
+
+def test_a_revocation_of_an_epoch_that_is_none_is_refused(shop: Shop) -> None:
+    till = shop.register().till
+    for epoch in (0, 7, "1", True, 1.0):
+        answer = shop.tenant.owner.post(f"/v1/terminals/{till.terminal_id}/revocation", {"epoch": epoch})
+        assert answer.status in {404, 422}
+
+    assert shop.status(till) == "active"

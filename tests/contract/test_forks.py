@@ -283,3 +283,62 @@ def test_a_body_beyond_a_forked_chain_of_the_clone_is_kept_with_its_neighbours(s
     assert len(shop.branches(original.till)) == 1
     shop.resolve_branch(original.till, 1, "adopt")
     assert shop.balances() == books_of(original.events + clone.events)
+
+
+def test_adopting_twice_or_discarding_what_was_adopted_books_nothing_more(shop: Shop, original: Register) -> None:
+    clone = cloned(original, 2)
+    clone.sell(shop.wine(7000))
+    clone.till.send(clone.till.journal.lines[2:])
+    shop.resolve_branch(original.till, 1, "adopt")
+    before = shop.balances()
+    path = f"/v1/terminals/{original.till.terminal_id}/branches/1/resolution"
+    for action in ("adopt", "discard"):
+        assert shop.tenant.owner.post(path, {"action": action, "note": "again"}).status in {204, 409}
+
+    assert shop.balances() == before
+
+
+def test_a_forked_body_shows_the_next_position_of_the_chain_and_not_of_the_branch(
+    shop: Shop, original: Register
+) -> None:
+    clone = cloned(original, 2)
+    for price in (7000, 8000):
+        clone.sell(shop.wine(price))
+    clone.till.send(clone.till.journal.lines[2:])
+
+    position = original.till.position()
+
+    assert (position["applied_through"], position["applied_hash"]) == (3, original.till.journal.last_hash)
+    assert (position["queued"], position["missing"]) == ([], [])
+
+
+def test_a_refund_of_an_adopted_sale_is_checked_against_it(shop: Shop, original: Register) -> None:
+    clone, other = cloned(original, 2), shop.register()
+    sale = clone.sell(shop.wine(7000))
+    other.refund(sale, {1: 1000})
+    other.refund(sale, {1: 1000})
+    other.till.push()
+    clone.till.send(clone.till.journal.lines[2:])
+    assert shop.codes(other.till) == []
+
+    shop.resolve_branch(original.till, 1, "adopt")
+
+    assert shop.codes(other.till) == [(2, "refund-exceeds-sale")]
+    assert shop.balances() == books_of(original.events + clone.events + other.events)
+
+
+def test_a_branch_of_a_branch_is_a_branch_too(shop: Shop, original: Register) -> None:
+    """A clone that is cloned: each of the three journals keeps its own lines, and each is adopted by itself."""
+    first = cloned(original, 2)
+    first.sell(shop.wine(7000))
+    second = cloned(first, 3)
+    first.sell(shop.wine(8000))
+    second.sell(shop.wine(9000))
+    fork_of(first.till.send(first.till.journal.lines[2:]), 3)
+
+    fork_of(second.till.send(second.till.journal.lines[2:]), 3)
+
+    assert len(shop.branches(original.till)) == 2
+    for branch in (1, 2):
+        shop.resolve_branch(original.till, branch, "adopt")
+    assert shop.balances()["cash"] in {111 + 7000 + 8000 + 9000, 111 + 7000 + 8000 + 7000 + 9000}

@@ -293,4 +293,4 @@ def test_verify_finds_nothing_off_after_all_this(server: Server, shop: Shop, reg
 
     done = server.command("verify")
 
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr + done.stdout
