@@ -45,6 +45,10 @@ class CentralUnreachableError(Exception):
         self.retry_after = retry_after
 
 
+class NotTrustedError(CentralUnreachableError):
+    """Somebody answers, with a certificate that no authority known here vouches for."""
+
+
 class TokenRefusedError(Exception):
     """Central does not know this terminal's key (any more); enrol the terminal anew."""
 
@@ -120,7 +124,9 @@ async def ask(
     body: bytes | None = None,
     seconds: float = request_seconds_max,
 ) -> Answer:
-    """One request, no redirect followed. Raises `CentralUnreachableError` where no answer came whole."""
+    """One request, no redirect followed. Raises `CentralUnreachableError` where no answer came whole, among them
+    `NotTrustedError`.
+    """
     timeout = aiohttp.ClientTimeout(total=seconds, connect=connect_seconds_max)
     try:
         async with session.request(
@@ -134,6 +140,14 @@ async def ask(
                 _seconds(response.headers.get("Retry-After")),
                 _problem(response.content_type, content),
             )
+    except aiohttp.ClientConnectorCertificateError as error:
+        why = getattr(error.certificate_error, "verify_message", "") or type(error.certificate_error).__name__
+        raise NotTrustedError(
+            f"the certificate of {error.host} is not trusted ({why}); name its authority with --ca-file, or as ca_file"
+            " in terminal.toml"
+        ) from error
+    except aiohttp.ClientConnectorError as error:
+        raise CentralUnreachableError(f"{url.split('?')[0]}: {error.strerror or error.os_error}") from error
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         raise CentralUnreachableError(f"{url.split('?')[0]}: {str(error) or type(error).__name__}") from error
 

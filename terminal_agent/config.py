@@ -29,6 +29,7 @@ from hardware.configuration import ConfigurationError, devices_from_dict
 from hardware.devices import Device
 from hardware.printers.profiles import profile
 from terminal_agent.disk_space import free_bytes_min_default, reserve_bytes_default
+from terminal_agent.state_directory import authority_name
 
 listen_default: Final = "127.0.0.1:7610"
 columns_default: Final = 42
@@ -70,7 +71,10 @@ class Config(Struct, frozen=True):
 
 
 def read_config(path: Path, *, listen: str | None = None, ca_file: Path | None = None) -> Config:
-    """The choices of a file, overridden by flags; without a file the defaults. Raises `ConfigError`."""
+    """The choices of a file, overridden by flags; without a file the defaults, and the authority of the enrolment.
+
+    Raises `ConfigError`.
+    """
     try:
         raw = tomllib.loads(path.read_text()) if path.exists() else {}
         file = msgspec.convert(raw, _File)
@@ -79,7 +83,8 @@ def read_config(path: Path, *, listen: str | None = None, ca_file: Path | None =
         raise ConfigError(f"{path}: {error}") from error
     if file.reserve_bytes < 0 or file.free_bytes_min < 0:
         raise ConfigError(f"{path}: reserve_bytes and free_bytes_min are 0 or more")
-    authority = ca_file or (Path(file.ca_file) if file.ca_file else None)
+    enrolled = path.with_name(authority_name)
+    authority = ca_file or (Path(file.ca_file) if file.ca_file else enrolled if enrolled.exists() else None)
     return Config(
         read_listen(listen or file.listen), authority, file.reserve_bytes, file.free_bytes_min, tuple(devices)
     )

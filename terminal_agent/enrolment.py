@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from migrations.terminal.journal import migrations
 from protocol.chain import public_key_text
 from protocol.enrolment import EnrolAnswer, EnrolmentCodeError, enrol_request, read_code
-from terminal_agent.central_link import Answer, CentralUnreachableError, ask, check_server, tls_context
+from terminal_agent.central_link import Answer, CentralUnreachableError, NotTrustedError, ask, check_server, tls_context
 from terminal_agent.database import connect, migrate, transaction
 from terminal_agent.identity import Enrolment, add_enrolment, enrolments, pending
 from terminal_agent.state_directory import StateDirectory, private_bytes, sync_directory
@@ -61,6 +61,8 @@ async def enrol(
             return known
         directory.write_secret(f"{answer.terminal_id}-{answer.epoch}.key", private_bytes(key))
         directory.write_secret(f"{answer.terminal_id}-{answer.epoch}.pin", answer.pin_key.encode())
+        if ca_file is not None:
+            directory.trust(ca_file)
         with transaction(connection):
             enrolment = add_enrolment(connection, server=server, public_key=public_key_text(key), answer=answer, at=at)
         (directory.keys / draft).unlink(missing_ok=True)
@@ -82,6 +84,8 @@ async def _ask(server: str, code: str, key: Ed25519PrivateKey, ca_file: Path | N
                 body=body,
                 seconds=enrol_seconds_max,
             )
+        except NotTrustedError as error:
+            raise EnrolmentError(str(error)) from error
         except CentralUnreachableError as error:
             raise EnrolmentError(f"{server} does not answer ({error}); check the address and the network") from error
 

@@ -4,6 +4,7 @@ journal.sqlite       enrolments, journal, print spool, open sales        never d
 catalogue.sqlite     the replica of products, prices, cashiers           may be deleted: it comes again
 keys/                private keys and PIN keys, one pair an enrolment    0600
 terminal.toml        devices and local choices                           written by people
+server-ca.pem        the authority that `enrol` was told to trust
 local-api-token      bearer token of the local API                       0600
 reserve              space kept for the sale that finds the disk full
 lock                 held by the process that works here
@@ -22,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 private_mode: Final = 0o600
 directory_mode: Final = 0o700
+authority_name: Final = "server-ca.pem"
 
 
 class StateDirectoryError(Exception):
@@ -41,6 +43,7 @@ class StateDirectory:
         self.catalogue = path / "catalogue.sqlite"
         self.keys = path / "keys"
         self.config = path / "terminal.toml"
+        self.authority = path / authority_name
         self.reserve = path / "reserve"
         self.local_api_token = path / "local-api-token"
         self.rendering = path / "rendering"
@@ -62,6 +65,10 @@ class StateDirectory:
     def write_secret(self, name: str, secret: bytes) -> None:
         """Put a secret below `keys/`, on the disk when this returns."""
         write_private(self.keys / name, secret)
+
+    def trust(self, ca_file: Path) -> None:
+        """Keep the authority that `enrol` was told to trust: `run` and `push` trust it too."""
+        write_private(self.authority, ca_file.read_bytes())
 
     def read_private_key(self, name: str) -> Ed25519PrivateKey | None:
         """The Ed25519 key of that name; None where there is none. Raises `StateDirectoryError` where it is spoilt."""

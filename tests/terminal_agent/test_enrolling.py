@@ -1,14 +1,20 @@
 """Enrolling: the right server, the right code, nothing lost, and each failure one line with the next step."""
 
+import asyncio
+import contextlib
 import re
 import sqlite3
+import ssl
 import stat
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
+from yarl import URL
 
+from tests.central.cli.test_tls import make_certificate
 from tests.central.conftest import Central
 from tests.terminal_agent.conftest import CASHIER, Shop, Till
 
@@ -175,3 +181,37 @@ async def test_a_state_directory_of_a_newer_version_is_refused(till: Till) -> No
 
     assert exit_code == 1
     assert "of a newer version (m999_from_the_future)" in err
+
+
+async def test_whom_enrol_was_told_to_trust_run_and_push_trust_too(
+    central: Central, shop: Shop, make_till: Any, tmp_path: Path
+) -> None:
+    certificate, key = make_certificate(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """TLS in front of central, as a proxy of the shop's own does it."""
+        inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", URL(central.url).port)
+        await asyncio.gather(pipe(reader, inner_writer), pipe(inner_reader, writer))
+
+    async def pipe(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while block := await source.read(65_536):
+                sink.write(block)
+                await sink.drain()
+        sink.close()
+
+    proxy = await asyncio.start_server(forward, "127.0.0.1", 0, ssl=context)
+    url = f"https://127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
+    till: Till = await make_till("till")
+    _, code = await shop.new_terminal()
+    async with proxy:
+        stranger = await refusal(till, url, code)
+        enrolled, _, _ = await till.call("enrol", "--server", url, "--code", code, "--ca-file", str(certificate))
+        certificate.unlink()
+        pushed, out, err = await till.call("journal", "push")
+
+    assert "not trusted" in stranger
+    assert "--ca-file" in stranger
+    assert (enrolled, pushed, out, err) == (0, 0, "0 lines delivered\n", "")
