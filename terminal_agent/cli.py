@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import errno
 import json
 import logging
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,6 +32,7 @@ from terminal_agent.journal_tools import (
 from terminal_agent.state_directory import StateDirectory, StateDirectoryError
 
 default_state_directory: Final = "~/.local/state/till-terminal"
+_NOT_TO_LISTEN: Final = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
 _EXPECTED: Final = (
     CentralUnreachableError,
     ConfigError,
@@ -115,6 +118,8 @@ def run_command(listen: str | None, ca_file: Path | None, state_dir: Path) -> No
         try:
             _run_fast(work)
         except OSError as error:
+            if error.errno not in _NOT_TO_LISTEN:
+                raise
             raise ConfigError(f"the local API cannot listen ({error.strerror}); choose another --listen") from error
 
 
@@ -189,6 +194,16 @@ def _plainly() -> Iterator[None]:
         yield
     except _EXPECTED as error:
         raise click.ClickException(" ".join(str(error).split())) from error
+    except sqlite3.Error as error:
+        raise click.ClickException(f"the journal cannot be used ({error}); see `df` and who owns its files") from error
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise click.ClickException("the disk is full; free some space (`df` shows it), then try again") from error
+        if error.filename is None:
+            raise
+        raise click.ClickException(
+            f"{error.filename} cannot be used ({error.strerror}); run as its owner, or name another --state-dir"
+        ) from error
 
 
 @contextlib.contextmanager

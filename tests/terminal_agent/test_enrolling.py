@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import errno
+import os
 import re
 import sqlite3
 import ssl
@@ -12,8 +14,10 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from click.testing import CliRunner
 from yarl import URL
 
+from terminal_agent.cli import main
 from tests.central.cli.test_tls import make_certificate
 from tests.central.conftest import Central
 from tests.terminal_agent.conftest import CASHIER, Shop, Till
@@ -215,3 +219,22 @@ async def test_whom_enrol_was_told_to_trust_run_and_push_trust_too(
     assert "not trusted" in stranger
     assert "--ca-file" in stranger
     assert (enrolled, pushed, out, err) == (0, 0, "0 lines delivered\n", "")
+
+
+def test_a_full_disk_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int, content: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "write", full)
+    ended = CliRunner().invoke(main, ["journal", "push", "--state-dir", str(tmp_path)])
+
+    assert (ended.exit_code, ended.stderr.count("\n")) == (1, 1)
+    assert "the disk is full" in ended.stderr
+
+
+async def test_a_state_directory_that_is_not_ours_is_said_in_one_line(make_till: Any) -> None:
+    till: Till = await make_till("till")
+    (till.folder / "lock").mkdir()
+    line = await refusal(till, "http://127.0.0.1:1", "ABCD-EFGH-JKMN-PQRS")
+
+    assert f"{till.folder}/lock cannot be used" in line
