@@ -12,11 +12,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import aiohttp
 import asyncpg
@@ -26,8 +26,8 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import copy_limit, load
-from benchmarks.figures import Figure, Scale, Told, at_least, ratios
+from benchmarks import copy_limit, cpu, load
+from benchmarks.figures import Figure, Scale, Told, at_least, duration, ratios
 from benchmarks.newcomer import Base
 from benchmarks.shop import SetUp, Shop, Till
 from central.database.embedded import EmbeddedPostgres, superuser
@@ -35,6 +35,8 @@ from central.database.embedded import EmbeddedPostgres, superuser
 busy_tills: Final = 8
 online_tills: Final = 100
 limit_sales: Final = 8_000
+
+T = TypeVar("T")
 
 online_way: Final = "100 tills, 1 sale each"
 newcomer_way: Final = "newcomer's ORM endpoint"
@@ -52,6 +54,8 @@ class Way:
     name: str
     sales_per_second: list[float] = field(default_factory=list)
     ratios: list[float] = field(default_factory=list)
+    cpu_seconds: list[float] = field(default_factory=list)
+    """What central and PostgreSQL spent on a sale in each round: on a busy machine it moves least."""
 
 
 class Central:
@@ -126,6 +130,11 @@ def _for_newcomer(till: Till, sales: int) -> list[bytes]:
     return [load.request("/sales", till.sale(), headers) for _ in range(sales)]
 
 
+def _sent(size: int, sales: int) -> int:
+    """How many sales go in whole bodies of that size from the busy tills."""
+    return max(1, sales // (size * busy_tills)) * size * busy_tills
+
+
 class Bench:
     """The rounds over one central."""
 
@@ -140,12 +149,18 @@ class Bench:
         self.limit = Way("bare COPY, best of 1, 2, 4 connections")
         self.ways = {name: Way(name) for name in (*GOALS, newcomer_way)}
 
+    async def _counted(self, way: Way, sales: int, work: Coroutine[Any, Any, T]) -> T:
+        before = cpu.of_tree(self._central.pid)
+        figure = await work
+        way.cpu_seconds.append((cpu.of_tree(self._central.pid) - before) / sales)
+        return figure
+
     async def batches(self, size: int, sales: int) -> float:
         """Sales a second in bodies of `size` from the busy tills."""
-        requests = max(1, sales // (size * busy_tills))
+        requests = _sent(size, sales) // (size * busy_tills)
         prepared = [[till.body(size, compressed=True) for _ in range(requests)] for till in self._busy]
         seconds = await load.run("127.0.0.1", self._central.port, prepared)
-        return size * requests * busy_tills / seconds
+        return _sent(size, sales) / seconds
 
     async def singles(self, each: int) -> float:
         """Sales a second of the tills that are online, one sale a request."""
@@ -159,14 +174,21 @@ class Bench:
         return each * len(self._strangers) / seconds
 
     async def round(self, rows: copy_limit.FinishedRows, port: int, sales: int) -> None:
-        limit = max((await copy_limit.measure(self._central.address, rows)).values())
+        copies = len(copy_limit.connections) * rows.sales
+        found = await self._counted(self.limit, copies, copy_limit.measure(self._central.address, rows))
+        limit = max(found.values())
         self.limit.sales_per_second.append(limit)
         self.limit.ratios.append(1.0)
+        each = max(2, sales // 4 // online_tills)
+        few = max(2, sales // 20 // online_tills)
         figures = {
-            "batches of 100": await self.batches(100, sales),
-            "batches of 400": await self.batches(400, sales),
-            online_way: await self.singles(max(2, sales // 4 // online_tills)),
-            newcomer_way: await self.newcomers(port, max(2, sales // 20 // online_tills)),
+            name: await self._counted(self.ways[name], count, work)
+            for name, count, work in (
+                ("batches of 100", _sent(100, sales), self.batches(100, sales)),
+                ("batches of 400", _sent(400, sales), self.batches(400, sales)),
+                (online_way, each * online_tills, self.singles(each)),
+                (newcomer_way, few * len(self._strangers), self.newcomers(port, few)),
+            )
         }
         for name, figure in figures.items():
             self.ways[name].sales_per_second.append(figure)
@@ -181,7 +203,9 @@ async def measure(scale: Scale) -> list[Figure]:
     for name, least in GOALS.items():
         way = bench.ways[name]
         shown = f"{statistics.median(way.sales_per_second):,.0f}/s"
-        figures.append(Figure(f"ingest, {name}", shown, limit, tuple(way.ratios), at_least(least, way.ratios)))
+        spent, bare = statistics.median(way.cpu_seconds), statistics.median(bench.limit.cpu_seconds)
+        note = f"CPU of central and PostgreSQL a sale {duration(spent)}, of a COPY {duration(bare)}"
+        figures.append(Figure(f"ingest, {name}", shown, limit, tuple(way.ratios), at_least(least, way.ratios), note))
     mine, theirs = bench.ways[online_way], bench.ways[newcomer_way]
     over = ratios(mine.sales_per_second, theirs.sales_per_second)
     floor = f"newcomer's ORM endpoint {statistics.median(theirs.sales_per_second):,.0f}/s"
