@@ -150,6 +150,7 @@ class Checkout:
             tax_number=place.tax_number or "",
             receipt_header=place.receipt_header or "",
             receipt_footer=place.receipt_footer or "",
+            tender_names={kind.code: kind.name for kind in self._catalogue.settings.tender_types or () if kind.name},
         )
 
     def terms(self) -> Terms:

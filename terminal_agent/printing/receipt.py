@@ -39,6 +39,7 @@ class Shop(Struct, frozen=True):
     tax_number: str = ""
     receipt_header: str = ""
     receipt_footer: str = ""
+    tender_names: dict[str, str] = {}
 
 
 class Stamp(Struct, frozen=True):
@@ -55,7 +56,7 @@ def receipt_document(document: Sale | Refund, shop: Shop, stamp: Stamp) -> Docum
     elements: list[Element] = _head(shop, title)
     for line in document.lines:
         amount_minor = amount_of(line.gross_minor, line.net_minor, document.price_mode)
-        elements += _line(line, money, amount_minor, sign=-1 if isinstance(document, Refund) else 1)
+        elements += _line(line, money, amount_minor)
     elements.append(Rule())
     if document.price_mode == "tax_exclusive":
         elements.append(Columns("Net", money(document.net_minor)))
@@ -63,11 +64,14 @@ def receipt_document(document: Sale | Refund, shop: Shop, stamp: Stamp) -> Docum
     elements.append(Columns("TOTAL " + shop.currency, money(document.gross_minor), bold=True))
     if document.rounding_minor:
         elements.append(Columns("Rounding", money(document.rounding_minor)))
-    elements += [of for tender in document.tenders for of in _tender(tender, money)]
+    elements += [of for tender in document.tenders for of in _tender(tender, money, shop)]
     elements.append(Rule())
+    included = "incl. " if document.price_mode == "tax_inclusive" else ""
     for row in document.taxes:
         elements.append(
-            Columns(f"{row.code} {row.rate_ppm / 10_000:g}% of {money(row.base_minor)}", money(row.amount_minor))
+            Columns(
+                f"{included}{row.code} {row.rate_ppm / 10_000:g}% of {money(row.base_minor)}", money(row.amount_minor)
+            )
         )
     if isinstance(document, Refund) and document.original is not None:
         elements.append(Text(f"Refund of {document.original.receipt_number}"))
@@ -155,18 +159,20 @@ def _centered(text: str) -> list[Element]:
     return [Text(line[:text_characters_max], align="center") for line in lines[:place_lines_max]]
 
 
-def _line(line: Line, money: _Money, amount_minor: int, sign: int) -> list[Element]:
-    elements: list[Element] = [Columns(line.name or line.sku or "", money(sign * amount_minor))]
+def _line(line: Line, money: _Money, amount_minor: int) -> list[Element]:
+    """What it would have cost and what was taken off, so that the column adds up to the total."""
+    elements: list[Element] = [Columns(line.name or line.sku or "", money(amount_minor + line.discount_minor))]
     if line.quantity_milli != 1000 or line.price_quantity_milli != 1000:
         per = "" if line.price_quantity_milli == 1000 else f"/{_quantity(line.price_quantity_milli)}"
         elements.append(Text(f"  {_quantity(line.quantity_milli)} x {money(line.unit_price_minor)}{per}"))
     if line.discount_minor:
-        elements.append(Text(f"  discount {money(line.discount_minor)}"))
+        elements.append(Columns("  discount", money(-line.discount_minor)))
     return elements
 
 
-def _tender(tender: Tender, money: _Money) -> list[Element]:
-    name = tender.tender_type or _TENDERS[tender.method]
+def _tender(tender: Tender, money: _Money, shop: Shop) -> list[Element]:
+    kind = tender.tender_type
+    name = _TENDERS[tender.method] if kind is None else shop.tender_names.get(kind, kind)
     elements: list[Element] = [Columns(name, money(tender.tendered))]
     if tender.change:
         elements.append(Columns("Change", money(-tender.change)))

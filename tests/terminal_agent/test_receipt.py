@@ -4,8 +4,10 @@ from datetime import UTC, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from hardware.printers.document import Text
-from protocol.events import Sale
+from msgspec import structs
+
+from hardware.printers.document import Columns, Text
+from protocol.events import Line, Sale, TaxRow, Tender
 from terminal_agent.printing.receipt import Shop, Stamp, place_lines_max, receipt_document
 from terminal_agent.replica import ReplicaPlace
 from tests.terminal_agent.conftest import Shop as OpenShop
@@ -54,6 +56,32 @@ def test_address_tax_number_header_and_footer_stand_on_a_receipt_line_by_line() 
         "2026-07-02 00:30:00",
         "Thank you",
         "Bring it back within 14 days",
+    ]
+
+
+def test_the_column_of_amounts_adds_up_and_says_what_was_taken_off_and_how_it_was_paid() -> None:
+    line = Line(
+        line=1,
+        name="Apples",
+        quantity_milli=1_234,
+        unit_price_minor=299,
+        discount_minor=19,
+        gross_minor=350,
+        net_minor=327,
+    )
+    paid = Tender(method="CARD", tender_type="EC", amount_minor=350)
+    tax = TaxRow("VAT7", 70_000, 327, 23)
+    sold = structs.replace(sale(), lines=(line,), taxes=(tax,), tenders=(paid,), gross_minor=350, net_minor=327)
+    shop = Shop("Hudson", "Hudson", "t", "EUR", ZoneInfo("UTC"), tender_names={"EC": "Girocard"})
+    columns = [(of.left, of.right) for of in receipt_document(sold, shop, STAMP).elements if isinstance(of, Columns)]
+
+    assert columns == [
+        ("Apples", "3.69"),
+        ("  discount", "-0.19"),
+        ("TOTAL EUR", "3.50"),
+        ("Girocard", "3.50"),
+        ("incl. VAT7 7% of 3.27", "0.23"),
+        ("S1-1A-7", "ab" * 5),
     ]
 
 
