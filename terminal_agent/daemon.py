@@ -42,6 +42,7 @@ from terminal_agent.state_view import DeviceView, PrintingView, RefusedScan, Sur
 from terminal_agent.uplink import Uplink
 
 settle_seconds_max: Final = 3.0
+disk_seconds: Final = 2.0
 _log = structlog.get_logger()
 
 
@@ -154,6 +155,7 @@ class Daemon:
             ("uplink", self._uplink.run),
             ("downlink", self._downlink.run),
             ("status", self._report),
+            ("disk", self._watch_disk),
             ("open-sale", self._checkout.write_behind),
         ]
         work += [(f"uplink-{index}", old.run) for index, old in enumerate(self._old_uplinks)]
@@ -195,9 +197,16 @@ class Daemon:
                     body=msgspec.json.encode(self._status()),
                 )
             await self._journal.write(self._clock.keep)
-            short = self._space.is_short()
-            self._problems = ("disk-full",) if short else ()
             await asyncio.sleep(status_seconds)
+
+    async def _watch_disk(self) -> None:
+        """Say that the disk is full before a customer stands there with money, and when it no longer is."""
+        while True:
+            found = ("disk-full",) if await asyncio.to_thread(self._space.is_short) else ()
+            if found != self._problems:
+                self._problems = found
+                self.changed()
+            await asyncio.sleep(disk_seconds)
 
     def _status(self) -> TerminalStatus:
         shift = self._checkout.state.shift
