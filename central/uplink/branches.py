@@ -282,15 +282,19 @@ async def apply_adopted(
 ) -> bool:
     """Add lines of adopted branches whose turn has come to an application, `limit` at most; whether there are more.
 
-    A branch's turn comes when the line that it hangs on is applied; holes are passed over (contract, section 4).
+    A branch's turn comes when the line that it hangs on is applied; holes are passed over (contract, section 4), and
+    so is a discarded branch that it hangs on: its lines never apply, and what was adopted must not wait for them.
     """
     branches = await branches_of(session, position)
+    discarded = {branch.branch for branch in branches if branch.state == "discarded"}
     more = False
     open_left = False
     room = limit
     for branch in branches:
         if branch.state == "open" or (
-            branch.waiting and not await _hang_applied(session, position, branch, applied_through)
+            branch.waiting
+            and branch.hang_branch not in discarded
+            and not await _hang_applied(session, position, branch, applied_through)
         ):
             open_left = True
             continue

@@ -90,7 +90,10 @@ def _view(row: Any) -> BranchView:
 async def resolve(
     request: Request, terminal_id: UUID, branch: int, action: Literal["adopt", "discard"], note: str | None
 ) -> None:
-    """Decide on an open branch, and apply what was adopted. Raises `NotFound`, `AlreadyResolved`."""
+    """Decide on an open branch, and apply what was adopted: it, or others that waited for a decision on it.
+
+    Raises `NotFound`, `AlreadyResolved`.
+    """
     services = request.services
     now = services.clock()
     async with tenant_session(services.database, request.caller) as session:
@@ -118,8 +121,7 @@ async def resolve(
         )
         if not adopted:
             await branches.settle(session, position)
-    if adopted:
-        await services.of(Uplink).go_on(request.tenant_id, terminal_id, epoch)
+    await services.of(Uplink).go_on(request.tenant_id, terminal_id, epoch)
 
 
 async def declare_lost(request: Request, terminal_id: UUID, epoch: int, lost: Range, note: str | None) -> None:

@@ -51,8 +51,9 @@ class CentralServer:
         """The database behind central's back, for checkers."""
         return self._server.address(superuser, self.database_name)
 
-    async def create(self, template: str) -> None:
-        self.database_name = await self._server.make(template=template)
+    async def create(self, template: str | None = None) -> None:
+        """A database of its own, as a copy of `template`, or with nobody in it yet."""
+        self.database_name = await (self._server.make(template=template) if template else self._server.make())
 
     async def start(self) -> None:
         """A new process on the database as it is."""
@@ -97,5 +98,5 @@ class CentralServer:
 
     async def close(self) -> None:
         await self.kill()
-        for name in [self.database_name, *self.backups]:
+        for name in filter(None, [self.database_name, *self.backups]):
             await self._server.drop(name)

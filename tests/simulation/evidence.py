@@ -10,8 +10,11 @@ from typing import Any, TypeAlias
 
 import asyncpg
 
+from tests.simulation.back_office import BackOffice
+from tests.simulation.hand_till import HandTill
 from tests.simulation.network import Promise
 from tests.simulation.printer import Print
+from tests.simulation.schedule import dawn
 from tests.simulation.till import Till
 from tests.simulation.world import World
 
@@ -78,7 +81,8 @@ class TenantEvidence:
     zones: Mapping[str, str]
     location_of: Mapping[str, str]
     balances: list[dict[str, Any]]
-    reports: Mapping[str, list[dict[str, Any]]]
+    reports: Mapping[tuple[str, str], list[dict[str, Any]]]
+    """By year (a report spans 400 days at most) and dimensions."""
     feed: list[dict[str, Any]]
     heard: tuple[bytes, ...]
 
@@ -99,9 +103,7 @@ class Evidence:
     def applied(self, tenant: TenantEvidence) -> dict[Key, dict[str, Any]]:
         """The events that count, as their writers wrote them: the chains' and the adopted branches', not the poison."""
         adopted = {
-            (str(row["terminal_id"]), row["branch"])
-            for row in self.of(tenant, "branches")
-            if row["state"] == "adopted"
+            (str(row["terminal_id"]), row["branch"]) for row in self.of(tenant, "branches") if row["state"] == "adopted"
         }
         poison = {line.hash for disk in self.disks for line in disk.lines if line.poison}
         found = {}
@@ -127,7 +129,7 @@ async def gather(world: World) -> Evidence:
         fresh = await _fresh_by_hand(hand_till)
         replicas.append(Replica(hand_till.name, hand_till.replica, fresh))
     return Evidence(
-        tuple([await _tenant(office) for office in world.offices]),
+        tuple([await _tenant(office, tables) for office in world.offices]),
         tables,
         frozenset(world.network.promises),
         tuple(disks),
@@ -135,15 +137,18 @@ async def gather(world: World) -> Evidence:
     )
 
 
-async def _tenant(office: Any) -> TenantEvidence:
+async def _tenant(office: BackOffice, tables: Mapping[str, list[dict[str, Any]]]) -> TenantEvidence:
     tenant = office.tenant
     _, balances = await office.ask("GET", "/v1/ledger/balances")
-    _, by_place = await office.ask("GET", "/v1/ledger/balances", location_id=tenant.locations[0])
-    del by_place
     found = {}
-    for group_by in reports:
-        _, answer = await office.ask("GET", "/v1/reports/sales", **({"group_by": group_by} if group_by else {}))
-        found[group_by] = answer["rows"]
+    for year in {str(row["business_date"].year) for row in tables["entries"]} | {str(dawn.year)}:
+        for group_by in reports:
+            span = {"from": f"{year}-01-01", "to": f"{year}-12-31"}
+            status, answer = await office.ask(
+                "GET", "/v1/reports/sales", **span, **({"group_by": group_by} if group_by else {})
+            )
+            assert status == 200, answer
+            found[year, group_by] = answer["rows"]
     for path in ("/v1/events", "/v1/exceptions", "/v1/terminals", "/v1/products", "/v1/cashiers", "/v1/audit"):
         await office.ask("GET", path, limit="1000")
     location_of = {terminal: place for place, terminals in tenant.terminals.items() for terminal in terminals}
@@ -161,10 +166,8 @@ async def _tenant(office: Any) -> TenantEvidence:
 
 def _disk(till: Till) -> Disk:
     with closing(sqlite3.connect(till.directory.journal)) as connection:
-        epochs = dict(
-            (number, (terminal_id, epoch))
-            for number, terminal_id, epoch in connection.execute("select enrolment, terminal_id, epoch from enrolments")
-        )
+        rows = connection.execute("select enrolment, terminal_id, epoch from enrolments").fetchall()
+        epochs = {number: (terminal_id, epoch) for number, terminal_id, epoch in rows}
         rows = connection.execute("select position, type, line from journal order by position").fetchall()
         jobs = connection.execute(
             "select journal.line, journal.type, print_jobs.copy, print_jobs.state"
@@ -181,7 +184,7 @@ def _disk(till: Till) -> Disk:
     return Disk(till.name, lines, acknowledged, of_jobs, tuple(till.printer.paper))
 
 
-def _hand_disk(till: Any) -> Disk:
+def _hand_disk(till: HandTill) -> Disk:
     lines = tuple(
         DiskLine(*till.sender, sequence, sha256(line).hexdigest(), json.loads(line)["type"], sequence in till.poison)
         for sequence, line in enumerate(till.journal.lines, 1)
@@ -220,12 +223,13 @@ async def _replica(till: Till) -> Replica:
             return Replica(till.name, followed, fresh)
 
 
-async def _fresh_by_hand(till: Any) -> dict[tuple[str, str], Any]:
+async def _fresh_by_hand(till: HandTill) -> dict[tuple[str, str], Any]:
     fresh: dict[tuple[str, str], Any] = {}
     cursor = ""
     while True:
-        heard = await till._ask("GET", f"/v1/sync/changes?limit=1000&wait=0{cursor}", {}, b"")
-        assert heard is not None and heard.status == 200, heard
+        heard = await till.ask("GET", f"/v1/sync/changes?limit=1000&wait=0{cursor}", {}, b"")
+        assert heard is not None, "the network is good by now"
+        assert heard.status == 200, heard
         page = json.loads(heard.body)
         _apply(fresh, page)
         cursor = f"&cursor={page['cursor']}"

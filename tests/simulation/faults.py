@@ -183,9 +183,10 @@ class Faults:
     async def image_anew(self) -> None:
         """A till gets a new disk and a new epoch; the old disk is found and delivers later."""
         till = self.any_till()
-        code = await self._code(till)
-        if code is None:
+        terminal_id = till.identity.terminal_id
+        if till.identity.epoch != self.world.newest_epoch(terminal_id):
             return
+        code = await self.world.new_code(terminal_id)
         self.schedule.fault("imaged anew", f"{till.name} leaves {till.pending} lines behind")
         fresh = self.world.new_till(f"{till.name} anew")
         await fresh.enrol(self.world.url, code)
@@ -196,16 +197,9 @@ class Faults:
         self.world.tills.append(fresh)
 
     async def enrol_anew(self) -> None:
-        """The same disk under a new key: it goes on delivering its old journal beside."""
         till = self.any_till()
-        code = await self._code(till)
-        if code is None:
-            return
-        self.schedule.fault("enrolled anew", f"{till.name} with {till.pending} lines pending")
-        await till.close()
-        await till.enrol(self.world.url, code, keep_journal=True)
-        await till.open()
-        await self.world.calmly(till.follow)
+        if till.identity.epoch == self.world.newest_epoch(till.identity.terminal_id):
+            await self.world.enrol_anew(till)
 
     async def skew_clock(self) -> None:
         till = self.any_till()
@@ -293,12 +287,6 @@ class Faults:
     def _shorten(self, till: Till) -> None:
         if self.schedule.one_in(2):
             short_bodies(till.uplinks, self.chance.randint(1, 4))
-
-    async def _code(self, till: Till) -> str | None:
-        terminal_id = till.identity.terminal_id
-        if till.identity.epoch != self.world.newest_epoch(terminal_id):
-            return None
-        return await self.world.office_of(terminal_id).new_code(terminal_id)
 
     def _forget_what_was_not_told(self, till: Till, folder: object) -> None:
         """A customer whose receipt's commit the kill undid holds none."""

@@ -71,7 +71,9 @@ class HandTill:
         """One more event: a sale, a refund, a void, money in or out, or something of tomorrow's version."""
         chance, register = self.schedule.chance, self.register
         envelope = self._envelope()
-        kind = chance.choice(["sale", "sale", "sale", "refund", "void", "early void", "cash", "voucher", "log", "poison"])
+        kind = chance.choice(
+            ["sale", "sale", "sale", "refund", "void", "early void", "cash", "voucher", "log", "poison"]
+        )
         if kind == "refund" and self.sales:
             sale = chance.choice(self.sales)
             register.refund(sale, {sale["lines"][0]["line"]: chance.choice([500, 1000])}, envelope=envelope)
@@ -109,7 +111,7 @@ class HandTill:
         }
         body = urlencode(form).encode()
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        heard = await self._ask("POST", "/v1/oauth/token", headers, body)
+        heard = await self.ask("POST", "/v1/oauth/token", headers, body)
         answer = _json_of(heard)
         if heard is None or heard.status != 200 or "access_token" not in answer:
             return False
@@ -120,7 +122,7 @@ class HandTill:
 
     async def position(self) -> dict[str, Any] | None:
         """What central says it has; None where no answer came."""
-        heard = await self._ask("GET", "/v1/sync/position", {}, b"")
+        heard = await self.ask("GET", "/v1/sync/position", {}, b"")
         return _json_of(heard) if heard is not None and heard.status == 200 else None
 
     async def send_some(self) -> bool:
@@ -142,14 +144,14 @@ class HandTill:
             "Content-Type": "application/x-ndjson",
             "Chain-Signature": self.journal.signature_of(lines[-1]),
         }
-        heard = await self._ask("POST", "/v1/sync/events", headers, b"\n".join(lines) + b"\n")
+        heard = await self.ask("POST", "/v1/sync/events", headers, b"\n".join(lines) + b"\n")
         answer = _json_of(heard)
         if heard is not None and heard.status == 409 and "kept_through" in answer:
             self.forked = True
             if answer["kept_through"] < first:
                 self.delivered -= set(range(answer["kept_through"] + 1, first))  # the branch has a hole: go back there
             self.delivered |= set(range(first, min(answer["kept_through"], last) + 1))
-            return answer["kept_through"] >= first
+            return bool(answer["kept_through"] >= first)
         if heard is None or heard.status != 200 or answer.get("received") != len(lines):
             return False
         if answer["last_hash"] != self.journal_hash(last):
@@ -162,7 +164,7 @@ class HandTill:
         path = f"/v1/sync/changes?limit={self.schedule.chance.choice([1, 2, 5, 1000])}&wait=0"
         if self.cursor is not None:
             path += f"&cursor={self.cursor}"
-        heard = await self._ask("GET", path, {}, b"")
+        heard = await self.ask("GET", path, {}, b"")
         answer = _json_of(heard)
         if heard is not None and heard.status == 410:
             self.cursor, self.snapshot = None, {}
@@ -214,7 +216,7 @@ class HandTill:
             has |= {s for first, last in position["queued"] for s in range(first, last + 1)}
         self.delivered &= has
 
-    async def _ask(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Heard | None:
+    async def ask(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Heard | None:
         """The answer, where one came whole; one more try with a new token where the old one is over."""
         for last_try in (False, True):
             bearing = dict(headers)

@@ -6,6 +6,7 @@ from pathlib import Path
 import aiohttp
 
 from tests.conftest import TestServer
+from tests.simulation.checking import CHECKERS
 from tests.simulation.evidence import gather
 from tests.simulation.faults import Faults
 from tests.simulation.schedule import Schedule
@@ -19,10 +20,11 @@ class FoundError(AssertionError):
     """A checker found something, or a schedule did not come to its end; the message is the seed and the schedule."""
 
 
-async def run_seed(seed: int, stock: Stock, server: TestServer, folder: Path, http: aiohttp.ClientSession) -> Counter[str]:
+async def run_seed(
+    seed: int, stock: Stock, server: TestServer, folder: Path, http: aiohttp.ClientSession
+) -> Counter[str]:
     """Run a seed's schedule; answers the faults that it met. Raises `FoundError`."""
     schedule = Schedule(seed)
-    folder.mkdir()
     world = World(schedule, stock, server, folder, http)
     try:
         await world.open()
@@ -39,7 +41,5 @@ async def run_seed(seed: int, stock: Stock, server: TestServer, folder: Path, ht
 
 
 async def _look(world: World) -> list[str]:
-    from tests.simulation.checkers import CHECKERS
-
     evidence = await gather(world)
     return [f"{check.__module__.rpartition('.')[2]}: {found}" for check in CHECKERS for found in check(evidence)]

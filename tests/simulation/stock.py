@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from central.database import Database
-from central.database.embedded import application
-from tests.central.conftest import StartCentral, TenantFixture
+from aiohttp import ClientSession
+
+from tests.central.conftest import Central, TenantFixture
 from tests.conftest import TestServer
+from tests.simulation.central_server import CentralServer
 from tests.simulation.schedule import SimulatedTime
 
 cashier = {"number": "1", "pin": "2580"}
@@ -31,6 +32,9 @@ class StockedTenant:
     def locations(self) -> list[str]:
         return list(self.zones)
 
+    def has(self, terminal_id: str) -> bool:
+        return any(terminal_id in terminals for terminals in self.terminals.values())
+
 
 @dataclass(frozen=True)
 class Stock:
@@ -40,12 +44,13 @@ class Stock:
     tenants: tuple[StockedTenant, StockedTenant]
 
 
-async def stock(server: TestServer, start_central: StartCentral) -> Stock:
-    """Set both tenants up; the database is closed when this returns."""
-    name = await server.make()
-    database = Database(server.address(application, name))
-    central = await start_central(database)
-    central.services.clock = SimulatedTime()
+async def stock(server: TestServer, http: ClientSession) -> Stock:
+    """Set both tenants up; nobody has the database open when this returns."""
+    deployment = CentralServer(server, SimulatedTime())
+    await deployment.create()
+    await deployment.start()
+    assert deployment.url is not None
+    central = Central(deployment.url, deployment.services, http)
     tenants = [
         await _tenant(await central.tenant("Apricot Grocers"), "APRICOT", {}),
         await _tenant(
@@ -54,10 +59,8 @@ async def stock(server: TestServer, start_central: StartCentral) -> Stock:
             {"price_mode": "tax_exclusive", "tax_rounding": "line", "cash_rounding_minor": 5},
         ),
     ]
-    await central.http.close()
-    await central.services.wakeups.close()
-    await database.close()
-    return Stock(name, (tenants[0], tenants[1]))
+    await deployment.kill()
+    return Stock(deployment.database_name, (tenants[0], tenants[1]))
 
 
 async def _tenant(tenant: TenantFixture, canary: str, settings: dict[str, Any]) -> StockedTenant:

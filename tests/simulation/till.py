@@ -126,8 +126,7 @@ class Till:
     async def go_on_from(self, folder: Path) -> None:
         """The process was killed when `folder` was the disk: that is what there is, and it starts on it."""
         await self.close()
-        shutil.rmtree(self.directory.path)
-        folder.rename(self.directory.path)
+        _replace(self.directory.path, folder)
         await self.open()
 
     @property
@@ -307,3 +306,8 @@ def short_bodies(uplinks: Sequence[Uplink], events_max: int) -> None:
 
 def _nobody() -> None:
     """Nobody wants to know."""
+
+
+def _replace(disk: Path, by: Path) -> None:
+    shutil.rmtree(disk)
+    by.rename(disk)

@@ -1,10 +1,11 @@
 """Everything under one seed: two tenants' tills, terminals of another make, central, its database, clock and network.
 
 A run has two phases. In the first, faults: nothing may ever be wrong, though much is late. Then calm: no more faults,
-and within `calm_rounds_max` rounds everything that any disk holds is delivered; the checkers look at what has come of it.
+and within `calm_rounds_max` rounds everything that any disk holds is delivered; then the checkers look at it.
 """
 
 import shutil
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -57,6 +58,7 @@ class World:
     number_of_copies: int = 0
 
     def __post_init__(self) -> None:
+        self.folder.mkdir()
         self.central = CentralServer(self.server, self.time)
         self.network = Network(self.schedule, lambda: self.central.url, self.http)
         self.offices = [BackOffice(tenant, self.central, self.http, self.schedule) for tenant in self.stock.tenants]
@@ -117,18 +119,18 @@ class World:
         return code
 
     def office_of(self, terminal_id: str) -> BackOffice:
-        return next(office for office in self.offices if terminal_id in sum(office.tenant.terminals.values(), []))
+        return next(office for office in self.offices if office.tenant.has(terminal_id))
 
     def newest_epoch(self, terminal_id: str) -> int:
         """The newest enrolment that any till of that terminal has."""
-        return max(till.identity.epoch for till in self.tills if till.identity.terminal_id == terminal_id)
+        return max(int(till.identity.epoch) for till in self.tills if till.identity.terminal_id == terminal_id)
 
     def _new_id(self) -> UUID:
         return UUID(int=self.schedule.chance.getrandbits(128), version=4)
 
     # --- calm ---
 
-    async def calmly(self, work):  # type: ignore[no-untyped-def]
+    async def calmly(self, work: Callable[[], Awaitable[bool]]) -> bool:
         """Do something while the network is good."""
         faulty, self.network.faulty = self.network.faulty, False
         try:
@@ -171,6 +173,8 @@ class World:
             await till.push()
             if till.needs_help:
                 await self.send_by_courier(till)
+                if till in self.tills and till.identity.epoch == self.newest_epoch(till.identity.terminal_id):
+                    await self.enrol_anew(till)
         for hand_till in self.hand_tills:
             hand_till.token = None
             await hand_till.sign_in()
@@ -197,11 +201,26 @@ class World:
                 stripped = (line.removesuffix(b"\n") for line in lines)
                 await import_journal(self.central.services, header, stripped, vouched=True)
 
+    async def enrol_anew(self, till: Till) -> None:
+        """The same disk under a new key: it goes on delivering its old journals beside."""
+        code = await self.new_code(till.identity.terminal_id)
+        self.schedule.fault("enrolled anew", f"{till.name} with {till.pending} lines pending")
+        await till.close()
+        await till.enrol(self.url, code, keep_journal=True)
+        await till.open()
+        await self.calmly(till.follow)
+
     async def declare_what_is_lost(self, hand_till: HandTill) -> None:
-        """The owner declares what no disk has any more."""
+        """The owner declares what no disk has any more.
+
+        So, too, where a clone's line came before those that made a branch of it: it then waits on the chain for lines
+        that the other clone never wrote.
+        """
         position = await hand_till.position()
+        family = [one for one in self.hand_tills if one.sender == hand_till.sender]
+        all_is_sent = len(family) > 1 and not any(one.undelivered for one in family)
         for first, last in (position or {}).get("missing", []):
-            if all(sequence in hand_till.destroyed for sequence in range(first, last + 1)):
+            if all_is_sent or all(sequence in hand_till.destroyed for sequence in range(first, last + 1)):
                 self.schedule.fault("declared lost")
                 office = self.office_of(hand_till.journal.terminal_id)
                 await office.declare_lost(*hand_till.sender, first, last)
@@ -225,17 +244,16 @@ class World:
 
     async def _what_waits(self) -> list[str]:
         """What is not delivered or not decided yet."""
-        waits = []
-        for till in self.tills + self.disks:
-            if till.pending:
-                waits.append(f"{till.name} has {till.pending} lines pending ({till.needs_help})")
+        waits = [
+            f"{till.name} has {till.pending} lines pending ({till.needs_help})"
+            for till in self.tills + self.disks
+            if till.pending
+        ]
         for hand_till in self.hand_tills:
             if hand_till.undelivered:
                 waits.append(f"{hand_till.name} has not delivered {hand_till.undelivered[:5]}")
             position = await hand_till.position()
             if position is None or position["queued"] or position["missing"]:
                 waits.append(f"{hand_till.name} stands at {position}")
-        for office in self.offices:
-            if await office.decide_on_branches():
-                waits.append(f"{office.tenant.canary} had branches to decide on")
-        return waits
+        decided = [(office.tenant.canary, await office.decide_on_branches()) for office in self.offices]
+        return [*waits, *(f"{canary} had branches to decide on" for canary, count in decided if count)]

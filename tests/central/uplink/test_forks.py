@@ -290,3 +290,26 @@ async def test_branches_of_nobody_here_are_not_found(tenant: TenantFixture, till
     assert await resolve(tenant, till, 1, "adopt") == 404
     path = f"/v1/terminals/{till.terminal_id}/branches/1/resolution"
     assert (await tenant.post(path, {"action": "burn"}))[0] == 422
+
+
+@pytest.mark.parametrize("decisions", [[(1, "discard"), (2, "adopt")], [(2, "adopt"), (1, "discard")]])
+async def test_an_adopted_branch_does_not_wait_for_a_discarded_one(
+    tenant: TenantFixture, till: Till, decisions: list[tuple[int, str]]
+) -> None:
+    clone = await cloned(till)
+    till.sells(1, name="TEA")
+    clone.sells(2, name="WINE")
+    grandchild = clone.clone()
+    clone.sells(1, name="WINE")
+    grandchild.sells(1, name="CAKE")
+    await till.delivers()
+    forked(await clone.delivers(), branch=1)
+    forked(await grandchild.delivers(), sequence=3, branch=2, kept_through=5)
+
+    for branch, action in decisions:
+        assert await resolve(tenant, till, branch, action) == 204
+
+    assert await lines_on(till, 1) == [(3, "kept"), (4, "kept"), (5, "kept")]
+    assert await lines_on(till, 2) == [(5, "applied")]
+    assert (await balances(tenant))["cash"] == 4 * 700
+    assert await status_of(tenant) == "active"

@@ -10,9 +10,7 @@ from tests.simulation.evidence import Evidence, Key
 
 def applied_in_order_once(evidence: Evidence) -> Iterator[str]:
     poison = {line.hash for disk in evidence.disks for line in disk.lines if line.poison}
-    branches = {
-        (str(row["terminal_id"]), row["branch"]): row["state"] for row in evidence.tables["branches"]
-    }
+    branches = {(str(row["terminal_id"]), row["branch"]): row["state"] for row in evidence.tables["branches"]}
     for row in evidence.tables["events"]:
         key = _key(row)
         state, branch = row["state"], row["branch"]
@@ -53,7 +51,7 @@ def _chains(evidence: Evidence) -> Iterator[str]:
 
 
 def _entries(evidence: Evidence) -> Iterator[str]:
-    """The ledger's numbers rise with the sequence, but for lines that were lost and came late, and VOIDs that waited."""
+    """The ledger's numbers rise with the sequence, but for lost lines that came late, and VOIDs that waited."""
     last: dict[tuple[str, int], int] = {}
     types = {_key(row): row["type"] for row in evidence.tables["events"]}
     numbers = set()

@@ -24,9 +24,8 @@ def no_row_of_another_tenant(evidence: Evidence) -> Iterator[str]:
                 for canary in canaries:
                     if canary in text:
                         yield f"{replica.name} has {canary.decode()} in its replica"
-        for table, rows in evidence.tables.items():
-            for row in rows:
-                mine = str(row["tenant_id"]) == tenant.tenant_id
-                if mine and "terminal_id" in row and row["terminal_id"] is not None:
-                    if str(row["terminal_id"]) not in tenant.location_of:
-                        yield f"{tenant.canary} has a row of terminal {row['terminal_id']} in {table}"
+        for table in evidence.tables:
+            for row in evidence.of(tenant, table):
+                terminal_id = row.get("terminal_id")
+                if terminal_id is not None and str(terminal_id) not in tenant.location_of:
+                    yield f"{tenant.canary} has a row of terminal {terminal_id} in {table}"
