@@ -9,7 +9,7 @@ from aiohttp import web
 
 from central.http.problems import media_type
 from central.http.request import Request
-from central.http.routes import PUBLIC, Route
+from central.http.routes import PUBLIC, Route, json_alone
 
 path: Final = "/v1/openapi.json"
 _part: Final = re.compile(r"\{([a-z_]+)(:int)?\}")
@@ -55,7 +55,7 @@ def _operation(route: Route, by_kind: dict[int, Any], components: dict[str, Any]
         "x-roles": sorted(route.roles) if route.roles is not PUBLIC else ["public"],
         "parameters": _parameters(route, by_kind, components),
         "responses": {
-            str(route.status): _answer(route, by_kind),
+            str(route.success): _answer(route, by_kind),
             "default": {
                 "description": "A problem (RFC 9457)",
                 "content": {media_type: {"schema": {"$ref": "#/components/schemas/Problem"}}},
@@ -67,6 +67,9 @@ def _operation(route: Route, by_kind: dict[int, Any], components: dict[str, Any]
     if route.request is not None:
         content = {kind: {"schema": by_kind[id(route.request)]} for kind in route.request_media_types}
         operation["requestBody"] = {"required": True, "content": content}
+    elif route.request_media_types != json_alone:
+        lines = {kind: {"schema": {"type": "string"}} for kind in route.request_media_types}
+        operation["requestBody"] = {"required": True, "content": lines}
     return operation
 
 

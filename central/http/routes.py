@@ -16,6 +16,8 @@ EVERYBODY: Final[Roles] = VIEWER | TERMINAL
 
 body_bytes_max: Final = 256 * 1024
 
+json_alone: Final = ("application/json",)
+
 
 class Route(Struct, frozen=True, kw_only=True):
     """One call.
@@ -43,8 +45,13 @@ class Route(Struct, frozen=True, kw_only=True):
     """Works on the pool for reports, with its statement timeout."""
     raw: bool = False
     body_bytes_max: int = body_bytes_max
-    answer_media_types: tuple[str, ...] = ("application/json",)
-    request_media_types: tuple[str, ...] = ("application/json",)
+    answer_media_types: tuple[str, ...] = json_alone
+    request_media_types: tuple[str, ...] = json_alone
+
+    @property
+    def success(self) -> int:
+        """The status of an answer: 204 where it has no body."""
+        return 204 if self.status == 200 and self.answer is None and not self.raw else self.status
 
     @property
     def name(self) -> str:

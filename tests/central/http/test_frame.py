@@ -195,6 +195,17 @@ async def test_the_openapi_document_names_every_route_with_its_roles(central: Ce
     assert all(operation["x-roles"] for operation in operations)
     assert document["paths"]["/v1/api-keys"]["post"]["x-roles"] == ["owner"]
     assert document["paths"]["/v1/openapi.json"]["get"]["x-roles"] == ["public"]
+
+
+async def test_the_openapi_document_says_what_goes_in_and_which_success_comes_out(central: Central) -> None:
+    _, document, _ = await central.anybody().get("/v1/openapi.json")
+    paths = document["paths"]
+
+    assert "204" in paths["/v1/products/{product_id}"]["delete"]["responses"]
+    assert "204" in paths["/v1/sync/status"]["post"]["responses"]
+    assert "200" in paths["/v1/locations"]["get"]["responses"]
+    assert set(paths["/v1/products/import"]["post"]["requestBody"]["content"]) == {"text/csv", "application/x-ndjson"}
+    assert set(paths["/v1/sync/events"]["post"]["requestBody"]["content"]) == {"application/x-ndjson"}
     names = {parameter["name"] for parameter in document["paths"]["/v1/audit"]["get"]["parameters"]}
     assert names == {"limit", "cursor", "entity", "entity_id"}
 
