@@ -37,7 +37,7 @@ def list_command(config: Path | None, probed: tuple[str, ...], as_json: bool) ->
             ((row["device"] or "-", row["kind"], row["where"], row["state"], row["detail"]) for row in rows),
         )
     else:
-        click.echo("No device is configured and none is plugged in. Plug one in, or write till-hardware configure.")
+        click.echo("No device is configured and none is plugged in. Plug one in, or run till-hardware configure.")
 
 
 def _configured_row(device: Device, found: list[Found]) -> dict[str, str]:
