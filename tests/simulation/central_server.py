@@ -1,8 +1,9 @@
 """A central that can be killed, backed up and restored: the real application on a real PostgreSQL."""
 
+import asyncio
 import contextlib
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from datetime import datetime
 from importlib import import_module
@@ -40,6 +41,8 @@ class CentralServer:
         self.backups: list[str] = []
         self.url: str | None = None
         self._services: Services | None = None
+        self._notary: asyncpg.Connection | None = None
+        self._one_look = asyncio.Lock()
 
     @property
     def services(self) -> Services:
@@ -66,6 +69,17 @@ class CentralServer:
         await self._stack.enter_async_context(serve_on(self._services, listener))
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
 
+    async def stored(self, hashes: Iterable[str]) -> set[str]:
+        """Which lines are committed at this moment, seen behind central's back."""
+        async with self._one_look:
+            if self._notary is None:
+                self._notary = await asyncpg.connect(self.superuser_address)
+            rows = await self._notary.fetch(
+                "select distinct line_hash from till.events where line_hash = any($1::bytea[])",
+                [bytes.fromhex(one) for one in hashes],
+            )
+        return {row["line_hash"].hex() for row in rows}
+
     async def kill(self) -> None:
         """The process is gone: what its transactions had not committed is undone."""
         if self.url is None:
@@ -78,6 +92,9 @@ class CentralServer:
             await self.services.close()
         await self.line.close()
         self._services = None
+        if self._notary is not None:
+            await self._notary.close()
+            self._notary = None
         for module, memory in held_in_modules:
             getattr(import_module(module), memory).clear()
 

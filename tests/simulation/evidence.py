@@ -94,6 +94,7 @@ class Evidence:
     tenants: tuple[TenantEvidence, ...]
     tables: Mapping[str, list[dict[str, Any]]]
     promises: frozenset[Promise]
+    broken: frozenset[Promise]
     disks: tuple[Disk, ...]
     replicas: tuple[Replica, ...]
 
@@ -132,6 +133,7 @@ async def gather(world: World) -> Evidence:
         tuple([await _tenant(office, tables) for office in world.offices]),
         tables,
         frozenset(world.network.promises),
+        frozenset(world.network.broken),
         tuple(disks),
         tuple(replicas),
     )

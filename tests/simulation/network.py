@@ -7,7 +7,7 @@ What central itself promised is noted here, at the wire: the lines of every body
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -76,9 +76,13 @@ class Network:
 
     schedule: Schedule
     central_url: Callable[[], str | None]
+    stored: Callable[[Iterable[str]], Awaitable[set[str]]]
+    """Which of some lines' hashes are committed in central's database now."""
     http: aiohttp.ClientSession
     faulty: bool = True
     promises: set[Promise] = field(default_factory=set)
+    broken: set[Promise] = field(default_factory=set)
+    """Lines that central answered for before they were committed."""
     held: list[Asked] = field(default_factory=list)
     point: Callable[[str], Awaitable[None]] | None = None
     """Called before a request leaves and before its answer arrives: where a terminal may be killed."""
@@ -133,10 +137,10 @@ class Network:
             body = await answer.read()
             heard = Heard(answer.status, CIMultiDict(answer.headers), body)
         if asked.is_body_of_events:
-            self._note(asked, heard)
+            await self._note(asked, heard)
         return heard
 
-    def _note(self, asked: Asked, heard: Heard) -> None:
+    async def _note(self, asked: Asked, heard: Heard) -> None:
         """Write down what an answer to a body of events promises."""
         if heard.status not in (200, 409):
             return
@@ -146,9 +150,10 @@ class Network:
             if not answer["type"].endswith("chain-fork"):
                 return
             lines = [line for line in lines if json.loads(line)["sequence"] <= answer["kept_through"]]
-        for line in lines:
-            sequence = json.loads(line)["sequence"]
-            self.promises.add(Promise(*asked.sender, sequence, sha256(line).hexdigest()))
+        given = [Promise(*asked.sender, json.loads(line)["sequence"], sha256(line).hexdigest()) for line in lines]
+        self.promises.update(given)
+        stored = await self.stored(one.hash for one in given)
+        self.broken.update(one for one in given if one.hash not in stored)
 
     def _fate(self, asked: Asked) -> Fate:
         if not self.faulty:

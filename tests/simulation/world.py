@@ -60,7 +60,7 @@ class World:
     def __post_init__(self) -> None:
         self.folder.mkdir()
         self.central = CentralServer(self.server, self.time)
-        self.network = Network(self.schedule, lambda: self.central.url, self.http)
+        self.network = Network(self.schedule, lambda: self.central.url, self.central.stored, self.http)
         self.offices = [BackOffice(tenant, self.central, self.http, self.schedule) for tenant in self.stock.tenants]
         self.customers = Customers(self.schedule, self.receipts)
 

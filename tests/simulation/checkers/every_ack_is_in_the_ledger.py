@@ -11,6 +11,8 @@ def every_ack_is_in_the_ledger(evidence: Evidence) -> Iterator[str]:
         (str(row["terminal_id"]), row["epoch"], row["sequence"], sha256(row["line"]).hexdigest())
         for row in evidence.tables["events"]
     }
+    for promise in evidence.broken:
+        yield f"{promise} was acknowledged before it was committed"
     for promise in evidence.promises:
         if (promise.terminal_id, promise.epoch, promise.sequence, promise.hash) not in stored:
             yield f"{promise} was acknowledged and is gone"
