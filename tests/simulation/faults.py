@@ -263,6 +263,8 @@ class Faults:
         """The backup comes back: all since then is forgotten there, and lines that no disk has are gone with it."""
         world = self.world
         if not world.central.backups:
+            self.done["restore"] -= 1
+            await self.back_up()
             return
         self.schedule.fault("central restored")
         gone = {(*till.sender, sequence) for till in world.hand_tills for sequence in till.destroyed}
@@ -282,6 +284,7 @@ class Faults:
     async def _push(self, till: Till) -> None:
         before = till.pending
         fine = await till.push()
+        self.world.look_at_acks(till)
         self.schedule.say(f"{till.name} pushes {before}: {fine}, {till.pending} left")
 
     def _shorten(self, till: Till) -> None:
@@ -326,8 +329,8 @@ weights: Final[dict[str, int]] = {
     "clone_by_hand": 3,
     "kill_central": 4,
     "cut_database": 12,
-    "back_up": 3,
-    "restore": 3,
+    "back_up": 5,
+    "restore": 5,
 }
 times_max: Final[dict[str, int]] = {
     "clone_disk": 2,

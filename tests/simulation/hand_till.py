@@ -40,6 +40,8 @@ class HandTill:
     journal: Journal = field(init=False)
     register: Register = field(init=False)
     sales: list[dict[str, Any]] = field(default_factory=list)
+    owed: list[dict[str, Any]] = field(default_factory=list)
+    """Sales that were voided or refunded before they were written down."""
     poison: set[int] = field(default_factory=set)
     delivered: set[int] = field(default_factory=set)
     destroyed: set[int] = field(default_factory=set)
@@ -71,8 +73,11 @@ class HandTill:
         """One more event: a sale, a refund, a void, money in or out, or something of tomorrow's version."""
         chance, register = self.schedule.chance, self.register
         envelope = self._envelope()
+        if self.owed and self.schedule.one_in(3):
+            self._append("SALE", self.owed.pop(), envelope)
+            return
         kind = chance.choice(
-            ["sale", "sale", "sale", "refund", "void", "early void", "cash", "voucher", "log", "poison"]
+            ["sale", "sale", "sale", "refund", "void", "early void", "early void", "cash", "voucher", "log", "poison"]
         )
         if kind == "refund" and self.sales:
             sale = chance.choice(self.sales)
@@ -92,6 +97,11 @@ class HandTill:
             self._poison(envelope)
         else:
             self.sales.append(register.sell(*self._basket(), envelope=envelope))
+
+    def write_what_is_owed(self) -> None:
+        """The sales that were voided or refunded before they were there."""
+        while self.owed:
+            self._append("SALE", self.owed.pop(), self._envelope())
 
     async def sign_in(self) -> bool:
         now = int((self.clock()).timestamp())
@@ -256,10 +266,13 @@ class HandTill:
         ]
 
     def _void_that_overtakes(self, envelope: Mapping[str, Any]) -> None:
-        """A VOID that is applied before the sale it names."""
+        """A VOID, or a part given back, that is applied before the sale it names; that one comes some events later."""
         sale = self.register.sale_payload(self._basket())
-        self.register.void(sale, envelope=envelope)
-        self._append("SALE", sale, envelope)
+        if self.schedule.one_in(3):
+            self.register.refund(sale, {sale["lines"][0]["line"]: 500}, envelope=envelope)
+        else:
+            self.register.void(sale, envelope=envelope)
+        self.owed.append(sale)
 
     def _cash_movement(self) -> dict[str, Any]:
         chance = self.schedule.chance

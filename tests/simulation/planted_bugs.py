@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 import pytest
 
-from central import downlink, ledger, reporting, terminals
+from central import downlink, ledger, reporting
 from central.database import DatabaseUnavailableError
 from central.sales import voids
 from central.uplink import application, branches, ingest, ordering
@@ -142,12 +142,12 @@ def a_change_that_is_not_recorded(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_backup_that_comes_back_silently(patch: pytest.MonkeyPatch) -> None:
-    """`after-restore` leaves the epochs as they were: one is given out twice."""
+    """`after-restore` leaves the incarnation as it was, so that cursors and feeds of before are followed on."""
 
-    async def nothing(session: Any) -> None:
-        del session
+    async def nothing(database: Any, incarnation: Any) -> None:
+        del database, incarnation
 
-    patch.setattr(terminals, "after_restore", nothing)
+    patch.setattr("central.cli.after_restore.renew_incarnation", nothing)
 
 
 def any_200_is_an_acknowledgement(patch: pytest.MonkeyPatch) -> None:

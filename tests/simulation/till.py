@@ -162,6 +162,17 @@ class Till:
             uplink._link.forget_token()
         self.link.forget_token()
 
+    def last_acknowledged(self) -> list[tuple[str, int, int, str]]:
+        """The last line of each journal that the till counts as acknowledged: terminal, epoch, sequence, hash."""
+        found = []
+        for enrolment, through in self.acknowledged():
+            row = self.journal.reader.execute(
+                "select hash from journal where position = ?", (enrolment.base_position + through,)
+            ).fetchone()
+            if row is not None:
+                found.append((enrolment.answer.terminal_id, enrolment.answer.epoch, through, str(row[0])))
+        return found
+
     async def command(self, command: Command) -> dict[str, Any]:
         """What the till answers. Raises `Refused`."""
         answer: dict[str, Any] = msgspec.json.decode(await self.checkout.handle(command))

@@ -25,7 +25,7 @@ from tests.simulation.back_office import BackOffice
 from tests.simulation.central_server import CentralServer
 from tests.simulation.customers import Customers
 from tests.simulation.hand_till import HandTill
-from tests.simulation.network import Network
+from tests.simulation.network import Network, Promise
 from tests.simulation.printer import Printer
 from tests.simulation.schedule import Schedule, SimulatedTime
 from tests.simulation.stock import Stock, StockedTenant
@@ -125,6 +125,13 @@ class World:
         """The newest enrolment that any till of that terminal has."""
         return max(int(till.identity.epoch) for till in self.tills if till.identity.terminal_id == terminal_id)
 
+    def look_at_acks(self, till: Till) -> None:
+        """What a till counts as acknowledged, central answered for: note it as broken where that is not so."""
+        for terminal_id, epoch, sequence, line_hash in till.last_acknowledged():
+            promise = Promise(terminal_id, epoch, sequence, line_hash)
+            if promise not in self.network.promises:
+                self.network.broken.add(promise)
+
     def _new_id(self) -> UUID:
         return UUID(int=self.schedule.chance.getrandbits(128), version=4)
 
@@ -182,6 +189,7 @@ class World:
                 if not hand_till.undelivered:
                     break
                 await hand_till.send_from(hand_till.undelivered[0], 50)
+            hand_till.write_what_is_owed()
         for office in self.offices:
             await office.decide_on_branches()
         for hand_till in self.hand_tills:
