@@ -107,8 +107,6 @@ class EmbeddedPostgres:
 
     def ensure_running(self) -> None:
         """Start it again if it died; for whoever entered. Raises `EmbeddedPostgresError`."""
-        if self._started is not None and self._started.poll() is not None:
-            self._started = None
         if self._status() is None:
             with self._turn():
                 self._start_if_down()
@@ -160,6 +158,8 @@ class EmbeddedPostgres:
         self._write_access_files()
         deadline = time.monotonic() + start_seconds_max
         while True:
+            if self._started is not None and self._started.poll() is not None:
+                self._started = None  # a child that nobody waited for is alive to PostgreSQL, which then never starts
             server = self._launch(binaries)
             while server.poll() is None and time.monotonic() < deadline:
                 if self._status() is not None:
