@@ -15,7 +15,6 @@ from central.database import DatabaseUnavailableError
 from central.sales import voids
 from central.uplink import application, branches, ingest, ordering
 from central.uplink.uplink import Uplink as CentralUplink
-from protocol.chain import sign_batch
 from protocol.uplink import UplinkAnswer
 from terminal_agent import catalogue, journal, uplink
 from terminal_agent.printing import spool
@@ -150,26 +149,6 @@ def a_backup_that_comes_back_silently(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("central.cli.after_restore.renew_incarnation", nothing)
 
 
-def any_200_is_an_acknowledgement(patch: pytest.MonkeyPatch) -> None:
-    """The terminal takes whatever bears status 200 for an acknowledgement."""
-    real = uplink.Uplink._take_refusal
-    patch.setattr(uplink, "acknowledges", lambda *_, **__: True)
-
-    async def send(self: Any) -> None:
-        first = self.delivery.acknowledged_through + 1
-        lines, hashes = self._batch(first)
-        body = b"\n".join(lines) + b"\n"
-        headers = {"Content-Type": "application/x-ndjson"}
-        headers["Chain-Signature"] = sign_batch(self._link.private_key, hashes[-1])
-        answer = await self._link.request("POST", "/v1/sync/events", headers=headers, body=body)
-        if answer.status == 200:
-            self.delivery.acknowledged_through += len(lines)
-        else:
-            real(self, answer, first, len(lines))
-
-    patch.setattr(uplink.Uplink, "_send", send)
-
-
 def a_till_that_believes_what_it_once_heard(patch: pytest.MonkeyPatch) -> None:
     """The terminal never sends again what was acknowledged once, whatever a restored central says."""
     real = uplink.Uplink._take_position
@@ -229,7 +208,6 @@ PLANTS: Final[tuple[Plant, ...]] = (
     a_void_that_does_not_wait,
     a_change_that_is_not_recorded,
     a_backup_that_comes_back_silently,
-    any_200_is_an_acknowledgement,
     a_till_that_believes_what_it_once_heard,
     a_till_that_trusts_a_bare_sequence,
     a_page_that_is_half_applied,

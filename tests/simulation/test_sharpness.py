@@ -29,6 +29,7 @@ async def seeds_until_found(plant: Plant, server: TestServer, folder: Path) -> i
     return None
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     "plant",
     [pytest.param(of, id=of.__name__, marks=() if of.__name__ in QUICK else pytest.mark.long) for of in PLANTS],
