@@ -144,6 +144,8 @@ class Story:
         await self._progress.reach(at)
         async with cashier.at_the_till:
             await cashier.go()
+            # A slip that still waits on a copied disk comes out of both printers.
+            await till.wait_until(lambda state: state["printing"]["queued"] == 0, "its receipts on paper")
             await till.kill()
             copy = self._copy_of(till)
             await asyncio.to_thread(shutil.copytree, till.state_folder, copy.state_folder)

@@ -290,6 +290,8 @@ class Till:
             else:
                 tender = {"method": "CARD", "amount_minor": due}
             if self.crash_at_tender is not None and tender["amount_minor"] >= due:
+                # What was amended within the last second would be gone, and the repeated tender would sell the rest.
+                await self.wait_until(lambda state: state.get("cart_on_disk", False), "a cart on its disk")
                 asyncio.get_running_loop().call_soon(self.crash_at_tender.set)
             answer = await self.command("tender", **tender)
             if any(event["type"] == "SALE" for event in answer["events"]):
