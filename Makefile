@@ -7,7 +7,7 @@ SEED ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help dev demo test test-long check format bench requirements clean
+.PHONY: help dev demo test test-long simulate check format bench requirements clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -20,8 +20,11 @@ dev: $(VENV)/.dev ## The environment of a developer, in .venv
 test: $(VENV)/.dev ## The tests, in parallel, on a PostgreSQL of their own
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 $(ARGS)
 
-test-long: $(VENV)/.dev ## What takes longer: long simulations and fault trials
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m long $(ARGS)
+test-long: $(VENV)/.dev ## What takes longer: fault trials with more moments and more input
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m long --ignore tests/simulation $(ARGS)
+
+simulate: $(VENV)/.dev ## Random schedules of tills, central, clock and network for some minutes, and bugs planted to be found
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m long tests/simulation $(ARGS)
 
 check: $(VENV)/.dev ## Style, types, layers, size of modules
 	$(BIN)/ruff check .
