@@ -18,7 +18,7 @@ demo: $(VENV)/.demo ## A small chain on real sales: tills, printers, faults, one
 dev: $(VENV)/.dev ## The environment of a developer, in .venv
 
 test: $(VENV)/.dev ## The tests, in parallel, on a PostgreSQL of their own
-	$(BIN)/python -m pytest -n 3 $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 $(ARGS)
 
 test-long: $(VENV)/.dev ## What takes longer: fault trials with more moments and more input
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m long --ignore tests/simulation $(ARGS)
