@@ -10,6 +10,7 @@ import hashlib
 import socket
 import sys
 
+namespace = "tillstream-device"
 _held_here: set[str] = set()
 
 
@@ -29,7 +30,7 @@ class DeviceLock:
             name = hashlib.sha256(self.identity.encode()).hexdigest()[:40]
             candidate = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
             try:
-                candidate.bind(f"\0tillstream-device-{name}")
+                candidate.bind(f"\0{namespace}-{name}")
             except OSError:
                 candidate.close()
                 return False

@@ -7,6 +7,8 @@ as the spool keeps it; the paper is the judge.
 from __future__ import annotations
 
 import asyncio
+import os
+from collections.abc import Iterator
 from typing import Literal
 
 import pytest
@@ -19,13 +21,21 @@ from hardware.printers.profiles import profile
 from hardware.printers.rendering import render
 from hardware.printers.status import PrinterStatus
 from hardware.simulated import SimulatedPrinter
-from hardware.transports import LineLost, open_transport
+from hardware.transports import LineLost, locks, open_transport
 
 JOBS = 3
 TIMING = Timing(answer_seconds=0.2, ask_seconds=0.005, silence_seconds=2)
 Outcome = Literal["printed", "unconfirmed"]
 Fault = Literal["paper_out", "cover_open", "cutter_error", "cut_line", "power_loss"]
 FAULTS: tuple[Fault, ...] = ("paper_out", "cover_open", "cutter_error", "cut_line", "power_loss")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def own_locks() -> Iterator[None]:
+    """The kernel gives a pseudo-terminal's number anew while another test's process may still hold the old one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(locks, "namespace", f"tillstream-test-{os.getpid()}")
+        yield
 
 
 def document(job: int) -> Document:
