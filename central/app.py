@@ -16,7 +16,7 @@ from central.database.deployment import read_deployment
 from central.http import Route, Services, metrics
 from central.http import health as http_health
 from central.http.authentication import by_prefix
-from central.http.frame import guard, handle
+from central.http.frame import Guard, Handler, handle
 from central.http.openapi import openapi_route
 from central.identity.api_keys import prefix as api_key_prefix
 from central.ledger import routes as ledger_routes
@@ -86,12 +86,16 @@ async def open_services(
     return services
 
 
-def build(services: Services) -> web.Application:
-    """The application with all routes."""
-    app = web.Application(middlewares=[guard()])
+def _application(services: Services, guard: Guard) -> tuple[web.Application, dict[tuple[str, str], Handler]]:
+    """The application with all routes, and those of a fixed path."""
+    app = web.Application(middlewares=[guard.middleware])  # type: ignore[list-item]
+    fixed: dict[tuple[str, str], Handler] = {}
     for route in [*ROUTES, openapi_route(ROUTES)]:
-        app.router.add_route(route.method, route.path.replace(":int}", "}"), handle(route, services))
-    return app
+        handler = handle(route, services)
+        app.router.add_route(route.method, route.path.replace(":int}", "}"), handler)
+        if "{" not in route.path:
+            fixed[route.method, route.path] = handler
+    return app, fixed
 
 
 @asynccontextmanager
@@ -99,8 +103,10 @@ async def serve_on(
     services: Services, listener: socket.socket, *, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[web.AppRunner]:
     """Serve on a bound socket; on leaving, long polls end and what is under way is finished first."""
+    guard = Guard()
+    app, fixed = _application(services, guard)
     runner = web.AppRunner(
-        build(services),
+        app,
         access_log=None,
         auto_decompress=False,
         handle_signals=False,
@@ -108,6 +114,8 @@ async def serve_on(
         shutdown_timeout=shutdown_seconds_max,
     )
     await runner.setup()
+    assert runner.server is not None
+    runner.server.request_handler = guard.shortcuts(fixed, runner.server.request_handler)  # type: ignore[assignment]
     try:
         await web.SockSite(runner, listener, ssl_context=tls, backlog=backlog).start()
         services.of(OverdueJob).start()

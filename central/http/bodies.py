@@ -28,6 +28,11 @@ async def read_body(http: web.Request, bytes_max: int, *, seconds_max: float = b
         raise TooLarge(f"the body may have {bytes_max} bytes")
     if not http.can_read_body:
         return b""
+    if http.content.is_eof() and http.content.exception() is None:  # here already: most bodies come with their headers
+        whole = http.content.read_nowait()
+        if len(whole) > bytes_max:
+            raise TooLarge(f"the body may have {bytes_max} bytes")
+        return whole
     chunks: list[bytes] = []
     size = 0
     try:

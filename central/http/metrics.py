@@ -4,6 +4,7 @@ Several processes share a folder (`PROMETHEUS_MULTIPROC_DIR`), so that any of th
 """
 
 import os
+from functools import lru_cache
 from typing import Final
 
 from aiohttp import web
@@ -11,6 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prometheus_client.multiprocess import MultiProcessCollector
 
 folder_variable: Final = "PROMETHEUS_MULTIPROC_DIR"
+series_remembered_max: Final = 4_096
 
 _requests: Final = Counter("tillstream_requests", "Requests answered", ["method", "route", "status"])
 _seconds: Final = Histogram(
@@ -21,13 +23,16 @@ _seconds: Final = Histogram(
 )
 
 
-def count(http: web.Request, status: int, seconds: float) -> None:
-    """Count an answer under its route; whatever is no route is one."""
-    resource = http.match_info.route.resource
-    route = resource.canonical if resource is not None else "none"
-    method = http.method if resource is not None else "none"
-    _requests.labels(method, route, status).inc()
-    _seconds.labels(route).observe(seconds)
+def count(method: str, route: str, status: int, seconds: float) -> None:
+    """Count an answer under its route; whatever is no route is one (`none`)."""
+    requests, taken = _of(method, route, status)
+    requests.inc()
+    taken.observe(seconds)
+
+
+@lru_cache(maxsize=series_remembered_max)
+def _of(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    return _requests.labels(method, route, status), _seconds.labels(route)
 
 
 def application() -> web.Application:

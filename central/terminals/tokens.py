@@ -1,5 +1,6 @@
 """Access tokens: given out for an assertion that holds, and read on every request of a terminal."""
 
+from collections import OrderedDict
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
@@ -20,6 +21,8 @@ from central.terminals.status import contradicts
 from protocol.enrolment import assertion_skew_seconds_max
 from protocol.uplink import Position
 
+tokens_remembered_max: Final = 20_000
+
 # An assertion of a terminal that does not exist is checked against this key, so that it takes as long.
 _NOBODY: Final = Ed25519PrivateKey.from_private_bytes(sha256(b"tillstream: nobody's key").digest()).public_key()
 
@@ -39,11 +42,33 @@ async def authenticate_token(services: Services, token: str) -> Caller:
 
     Whether its epoch was revoked or replaced since is asked in its transaction: `admit`, or under `lock_positions`.
     """
-    try:
-        claims = read_token(token, services.keys["access_token"], services.clock())
-    except AccessTokenError as error:
-        raise Unauthenticated from error
-    return terminal_caller(claims.tenant_id, claims.location_id, claims.terminal_id, claims.epoch)
+    return services.of(ReadTokens).caller(token)
+
+
+class ReadTokens:
+    """The tokens that were read last in this process: a terminal shows one many times in its hour."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._read: OrderedDict[str, tuple[Caller, int]] = OrderedDict()
+
+    def caller(self, token: str) -> Caller:
+        """Raises `Unauthenticated`."""
+        now = self._services.clock()
+        known = self._read.get(token)
+        if known is not None and now.timestamp() < known[1]:
+            self._read.move_to_end(token)
+            return known[0]
+        try:
+            claims = read_token(token, self._services.keys["access_token"], now)
+        except AccessTokenError as error:
+            self._read.pop(token, None)
+            raise Unauthenticated from error
+        caller = terminal_caller(claims.tenant_id, claims.location_id, claims.terminal_id, claims.epoch)
+        self._read[token] = (caller, claims.expires_at)
+        if len(self._read) > tokens_remembered_max:
+            self._read.popitem(last=False)
+        return caller
 
 
 def terminal_caller(tenant_id: UUID, location_id: UUID, terminal_id: UUID, epoch: int) -> Caller:

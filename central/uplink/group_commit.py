@@ -107,12 +107,10 @@ class GroupCommit:
             raise Overloaded("too many bodies of this terminal wait already", retry_after=_spread(terminal_id))
         turn.bodies += 1
         try:
-            try:
-                async with asyncio.timeout(turn_seconds_max):
-                    await turn.lock.acquire()
-            except TimeoutError as error:
-                detail = "another body of this terminal is still being taken"
-                raise Overloaded(detail, retry_after=_spread(terminal_id)) from error
+            if turn.lock.locked():
+                await _acquire(turn.lock, terminal_id)
+            else:
+                await turn.lock.acquire()
             try:
                 yield
             finally:
@@ -227,6 +225,15 @@ class GroupCommit:
                 return await self._one(tenant_id, delivery, carefully=True)
             log.error("uplink transaction failed", exc_info=error, terminal_id=str(delivery.terminal_id))
             return Internal()
+
+
+async def _acquire(lock: asyncio.Lock, terminal_id: UUID) -> None:
+    try:
+        async with asyncio.timeout(turn_seconds_max):
+            await lock.acquire()
+    except TimeoutError as error:
+        detail = "another body of this terminal is still being taken"
+        raise Overloaded(detail, retry_after=_spread(terminal_id)) from error
 
 
 def _fail(waiting: _Waiting, problem: Problem) -> None:
