@@ -47,9 +47,13 @@ class UnwrittenRollUpError(RuntimeError):
 
 
 async def roll_up(session: TenantSession, movements: Sequence[Movement]) -> None:
-    """Add movements to the reports' figures, rows in the order of their keys so that writers never deadlock."""
+    """Add movements to the reports' figures, rows in the order of their keys so that writers never deadlock.
+
+    What other transactions add to as well comes last: its rows stay locked until the end.
+    """
     if not movements:
         return
+    await _add_lines(session, movements)
     daily, hourly = summed(movements)
     days = sorted(daily, key=lambda key: (key[0], key[1].int))
     await session.driver.execute(SQL.add_to_daily, session.tenant_id, *_columns([(*key, *daily[key]) for key in days]))
@@ -57,7 +61,6 @@ async def roll_up(session: TenantSession, movements: Sequence[Movement]) -> None
     await session.driver.execute(
         SQL.add_to_hourly, session.tenant_id, *_columns([(*key, *hourly[key]) for key in hours])
     )
-    await _add_lines(session, movements)
 
 
 def summed(movements: Iterable[Movement]) -> tuple[dict[DailyKey, list[int]], dict[HourlyKey, list[int]]]:

@@ -1,6 +1,7 @@
 -- meet_receipts --
 -- Put receipts down by their ids, and stand-ins for those that others name, in the order of the ids so that writers
 -- never deadlock. A row that comes back was not there, or only awaited; of one that was there the row is locked.
+-- The number is looked for with a limit: of a mere `exists` a plan may make a hash of all receipts of the tenant.
 insert into till.receipts (
     tenant_id, receipt_id, is_refund, copy, awaited, was_awaited, terminal_id, epoch, branch, sequence, location_id,
     business_date, created_at, applied_at, receipt_number, original_id, exchange_id
@@ -20,10 +21,11 @@ set awaited = false, was_awaited = true, terminal_id = excluded.terminal_id, epo
     receipt_number = excluded.receipt_number, original_id = excluded.original_id, exchange_id = excluded.exchange_id
 where receipts.awaited and not excluded.awaited
 returning receipt_id, is_refund, was_awaited,
-    exists (
-        select from till.receipts o
+    (
+        select true from till.receipts o
         where o.tenant_id = $1 and o.tenant_id = receipts.tenant_id and o.receipt_number = receipts.receipt_number
-    ) as number_taken
+        limit 1
+    ) is not null as number_taken
 
 -- add_copy --
 -- One more receipt with an id that was used before; its first one is locked.
