@@ -7,6 +7,7 @@ thread of its own. One command is taken at a time.
 
 import asyncio
 import contextlib
+import errno
 import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
@@ -20,8 +21,9 @@ from terminal_agent.answers import Answers, fingerprint, insert_answer
 from terminal_agent.catalogue import Catalogue
 from terminal_agent.clock import Clock
 from terminal_agent.disk_space import DiskSpace
-from terminal_agent.journal import Batch, Committed, Draft, Journal, JournalError, Remembered
+from terminal_agent.journal import Batch, Committed, Draft, Journal, JournalError, JournalFullError, Remembered
 from terminal_agent.known_receipts import find_receipt
+from terminal_agent.open_sale import OpenSaleFiles
 from terminal_agent.printing.receipt import Shop
 from terminal_agent.printing.slips import slips
 from terminal_agent.printing.spool import Spool, answer_for, printed_document
@@ -30,7 +32,9 @@ from terminal_agent.register.commands import (
     Command,
     ConfirmPrint,
     GiveBack,
+    RemoveTender,
     Reprint,
+    Resume,
     Scan,
     SignIn,
     TakeTender,
@@ -44,6 +48,7 @@ from terminal_agent.register.state import RegisterState
 from terminal_agent.register.terms import Given, Terms
 from terminal_agent.replay import register_state
 from terminal_agent.replica import ReplicaReceipt
+from terminal_agent.seen_cart import SeenCart
 from terminal_agent.sign_in import SignIn as PinCheck
 from terminal_agent.state_view import Surroundings, state_view
 from terminal_agent.suspended import Suspended, write_behind_seconds_max
@@ -95,6 +100,7 @@ class Checkout:
         ids: Callable[[], UUID],
         counter: Counter,
         questions: Questions,
+        boot_id: str = "",
     ) -> None:
         self._journal = journal
         self._catalogue = catalogue
@@ -106,8 +112,9 @@ class Checkout:
         self._ids = ids
         self._counter = counter
         self._questions = questions
-        self._suspended = Suspended(journal.reader)
+        self._suspended = Suspended(journal.reader, OpenSaleFiles(journal.folder), boot_id=boot_id)
         self._answers = Answers(journal.reader, list(self._suspended.commands))
+        self._seen = SeenCart(self._suspended.cart if self._suspended.is_doubtful else None)
         self._one_at_a_time = asyncio.Lock()
         self._behind = asyncio.Event()
         self.state: RegisterState = register_state(journal.reader, journal.counters, self._suspended)
@@ -122,7 +129,10 @@ class Checkout:
             before = self._answers.find(command)
             if before is not None:
                 return before or self._answer([], self.state)
+            if self._journal.unusable is not None:
+                raise Refused("journal-failed", self._journal.unusable)
             check_state(self.state, command)
+            self._seen.check(command, self.state.cart)
             if isinstance(command, ConfirmPrint) and command.whole:
                 return await self._witness(command)
             given = await self._given(command, told)
@@ -131,13 +141,7 @@ class Checkout:
             events = decide(self.state, asked, given)
             if any(isinstance(event, Entry) for event in events):
                 return await self._commit(command, events, given, original)
-            self.state = evolved(self.state, events)
-            answer = self._answer([], self.state)
-            self._suspended.done(command.command_id)
-            self._answers.keep(command, answer)
-            self._behind.set()
-            self._counter.changed()
-            return answer
+            return await self._change_open_sale(command, evolved(self.state, events))
 
     def shop(self) -> Shop:
         """What its slips say of the place: the replica's word, else the enrolment's."""
@@ -173,6 +177,37 @@ class Checkout:
         shown = state_view(self.state, self.terms(), self._counter.surroundings())
         return {**shown, "cart_on_disk": not self._suspended.is_behind(self.state)}
 
+    async def _change_open_sale(self, command: Command, after: RegisterState) -> bytes:
+        """What is of the open sale alone; what money or a parked sale hangs on is on the disk when it is answered.
+
+        Raises `Refused` where it could not be kept.
+        """
+        commands = self._suspended.with_command(command.command_id)
+        try:
+            if isinstance(command, TakeTender | RemoveTender | Resume):
+                await self._write_open_sale(after, commands)
+            else:
+                self._suspended.hand_over(after, commands)
+        except JournalError as error:
+            raise _not_kept(error) from error
+        except OSError as error:
+            raise Refused("disk-full" if error.errno == errno.ENOSPC else "journal-failed") from error
+        self.state = after
+        answer = self._answer([], after)
+        self._suspended.done(command.command_id)
+        self._answers.keep(command, answer)
+        self._behind.set()
+        self._counter.changed()
+        return answer
+
+    async def _write_open_sale(self, state: RegisterState, commands: Sequence[str]) -> None:
+        """Bring it to the disk, and wait for that. Raises `JournalError`."""
+        serial, at = self._suspended.next_serial(), self._clock.now()
+        await self._journal.write(
+            lambda connection: self._suspended.write(connection, state, commands, at, serial=serial)
+        )
+        self._suspended.written(state)
+
     async def write_behind(self) -> None:
         """Bring changes of the open sale to the disk, soon after they happened; runs until cancelled."""
         while True:
@@ -180,17 +215,22 @@ class Checkout:
             await asyncio.sleep(flush_delay_seconds)
             await self.flush()
 
-    async def flush(self) -> None:
-        """Bring the open sale to the disk now."""
+    async def flush(self, *, in_order: bool = False) -> None:
+        """Bring the open sale to the disk now; `in_order`: the terminal stops, and nothing follows."""
         async with self._one_at_a_time:
             self._behind.clear()
             state, commands, at = self.state, list(self._suspended.commands), self._clock.now()
-            if not self._suspended.is_behind(state):
+            if not self._suspended.is_behind(state) and not (in_order and state.cart is not None):
                 return
-            writing = self._journal.submit(lambda connection: self._suspended.write(connection, state, commands, at))
+            serial = self._suspended.next_serial()
+            writing = self._journal.submit(
+                lambda connection: self._suspended.write(
+                    connection, state, commands, at, serial=serial, in_order=in_order
+                )
+            )
         try:
             await writing
-        except sqlite3.Error as error:
+        except JournalError as error:
             _log.error("open-sale-not-written", error=str(error))
             return
         self._suspended.written(state)
@@ -263,7 +303,7 @@ class Checkout:
         before = self.state
         entries = [event for event in events if isinstance(event, Entry)]
         around, terms, commands = self._counter.surroundings(), given.terms, list(self._suspended.commands)
-        shop, after = self.shop(), list[RegisterState]()
+        shop, after, serial = self.shop(), list[RegisterState](), self._suspended.next_serial()
 
         def prints(committed: Sequence[Committed]) -> Sequence[Any]:
             after.append(evolved(before, _with_numbers(events, committed)))
@@ -273,7 +313,7 @@ class Checkout:
             return _answer(committed, state_view(after[-1], terms, around))
 
         def suspend(connection: sqlite3.Connection) -> None:
-            self._suspended.write(connection, after[-1], commands, given.at)
+            self._suspended.write(connection, after[-1], commands, given.at, serial=serial)
             if isinstance(command, ConfirmPrint):
                 answer_for(connection, command.receipt_number, whole=False, at=given.at)
 
@@ -293,7 +333,7 @@ class Checkout:
             appended = await self._journal.append(batch)
         except JournalError as error:
             _log.error("journal-failed", error=str(error))
-            raise Refused("journal-failed", str(error)) from error
+            raise _not_kept(error) from error
         self._counter.committed()
         return appended.events, appended.answer
 
@@ -322,7 +362,10 @@ class Checkout:
             answer_for(connection, command.receipt_number, whole=True, at=at)
             insert_answer(connection, command, answer, at)
 
-        await self._journal.write(work)
+        try:
+            await self._journal.write(work)
+        except JournalError as error:
+            raise _not_kept(error) from error
         self._spool.recount()
         self._counter.changed()
         return answer
@@ -348,6 +391,10 @@ class Checkout:
 def _answer(committed: Sequence[Committed], view: dict[str, Any]) -> bytes:
     events = [{"sequence": event.sequence, "type": event.type} for event in committed]
     return _encoder.encode({"events": events, "state": view})
+
+
+def _not_kept(error: JournalError) -> Refused:
+    return Refused("disk-full" if isinstance(error, JournalFullError) else "journal-failed", str(error))
 
 
 def _as_reprint(command: Command) -> Command:

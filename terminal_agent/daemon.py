@@ -30,6 +30,7 @@ from terminal_agent.downlink import Downlink
 from terminal_agent.identity import Enrolment
 from terminal_agent.journal import Journal, read_counters
 from terminal_agent.local_api import LocalApi
+from terminal_agent.machine import boot_id
 from terminal_agent.patience import Patience
 from terminal_agent.printing.receipt import Shop
 from terminal_agent.printing.spool import Spool
@@ -180,7 +181,7 @@ class Daemon:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._checkout.flush()
+        await self._checkout.flush(in_order=True)
         await self._journal.write(self._clock.keep)
         await self._link.close()
         self._journal.close()
@@ -279,6 +280,7 @@ class Daemon:
             ids=new_id,
             counter=self,
             questions=Questions(self._link),
+            boot_id=boot_id(),
         )
 
     def _end_of(self, enrolment: Enrolment) -> tuple[int, str]:

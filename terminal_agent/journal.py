@@ -11,7 +11,9 @@ What is always true:
 (7) What `append` returned is on the disk: the commit was followed by its fsync.
 (8) The open sale is gone if and only if its SALE is there.
 (9) After a commit that failed in the disk nobody knows whether it happened: the connection is closed, opened anew, and
-    the journal looked at. Nothing is ever appended again blindly.
+    the journal looked at. What is found is brought to the disk for certain; what is not is overwritten there before
+    anybody hears that nothing was kept, since the write-ahead log may hold it whole, and a start after a power cut
+    would find it. Where either fails too, nothing is appended until the terminal starts again.
 (10) A sale whose money was taken finds room: where the disk is full, the reserve is given up for it.
 """
 
@@ -40,8 +42,12 @@ class JournalError(Exception):
     """The journal could not keep what happened; nothing of it was kept."""
 
 
+class JournalFullError(JournalError):
+    """There is no room for what happened, the reserve included; nothing of it was kept."""
+
+
 class JournalUnusableError(JournalError):
-    """The disk under the journal failed; restart the terminal, and see `till-terminal journal verify`."""
+    """The disk under the journal failed, and what was kept is not known before the terminal starts again."""
 
 
 class Draft(Struct, frozen=True):
@@ -120,6 +126,8 @@ class Journal:
     """The journal of a state directory; `open` it, `append` from the event loop."""
 
     def __init__(self, path: Path, space: DiskSpace) -> None:
+        self.folder = path.parent
+        self.unusable: str | None = None
         self._path = path
         self._space = space
         self._writer = Writer("journal")
@@ -147,21 +155,29 @@ class Journal:
         return await self._writer.run(lambda: self.append_now(batch))
 
     async def write(self, work: Callable[[sqlite3.Connection], None]) -> None:
-        """Another small transaction on the writer's thread: spool states, the open sale, deliveries."""
+        """Another small transaction on the writer's thread: spool states, the open sale, deliveries.
+
+        Raises `JournalError` as `append` does.
+        """
         await self.submit(work)
 
     def submit(self, work: Callable[[sqlite3.Connection], None]) -> Awaitable[None]:
         """`write`, handed over before this returns: whatever is appended later comes after it."""
 
         def in_transaction() -> None:
-            with transaction(self._connection) as connection:
-                work(connection)
+            self._check_usable()
+            try:
+                with transaction(self._connection) as connection:
+                    work(connection)
+            except sqlite3.Error as error:
+                raise self._refusal(error) from error
 
         return self._writer.submit(in_transaction)
 
     def append_now(self, batch: Batch) -> Appended:
         """`append`, on the writer's own thread."""
         assert 0 < len(batch.drafts) <= drafts_max
+        self._check_usable()
         events, after = _seal(batch.drafts, self.current, self.counters)
         try:
             answer = self._commit(batch, events, after)
@@ -197,17 +213,14 @@ class Journal:
         self, error: sqlite3.Error, batch: Batch, events: tuple[Committed, ...], after: Counters
     ) -> bytes | None:
         """Invariants (9) and (10): a full disk is tried once more without the reserve, a failed one is looked at."""
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code == _FULL:
+        if _code(error) == _FULL:
             self._space.release_reserve()
             try:
                 return self._commit(batch, events, after)
             except sqlite3.Error as again:
-                raise JournalError("the disk is full; free some space, nothing was kept") from again
-        if code != _IO_ERROR:
-            raise JournalError(f"the journal refused: {error}") from error
-        if not self._was_kept(events[-1]):
-            raise JournalError("the disk failed and nothing was kept; try once more") from error
+                error = again
+        if _code(error) != _IO_ERROR or not self._was_kept(events[-1]):
+            raise self._refusal(error, looked=True) from error
         if batch.remembered is None:
             return None
         row = self._connection.execute(
@@ -215,20 +228,48 @@ class Journal:
         ).fetchone()
         return None if row is None else bytes(row[0])
 
-    def _was_kept(self, event: Committed) -> bool:
-        """Open the journal anew and look for an event; what is found there is brought to the disk for certain."""
+    def _refusal(self, error: sqlite3.Error, *, looked: bool = False) -> JournalError:
+        """What an error of SQLite means to who asked; a failed disk is settled first."""
+        code = _code(error)
+        if code == _FULL:
+            return JournalFullError("the disk is full; free some space, nothing was kept")
+        if code != _IO_ERROR:
+            return JournalError(f"the journal refused: {error}")
+        if not looked:
+            self._was_kept(None)
+        return JournalError("the disk failed and nothing was kept; try once more")
+
+    def _was_kept(self, event: Committed | None) -> bool:
+        """Invariant (9): open the journal anew and look for an event; either way the disk is certain afterwards.
+
+        Raises `JournalUnusableError` where it cannot be made so.
+        """
         self._connection.close()
         try:
             self._connection = connect(self._path, "FULL")
-            row = self._connection.execute("select hash from journal where position = ?", (event.position,)).fetchone()
-            if row is None:
-                return False
-            self._connection.execute("pragma wal_checkpoint(truncate)").fetchall()
+            kept = event is not None and self._has(event)
+            if kept:
+                busy = self._connection.execute("pragma wal_checkpoint(truncate)").fetchone()[0]
+                if busy:
+                    raise sqlite3.OperationalError("the write-ahead log is in use")
+            else:
+                with transaction(self._connection) as connection:
+                    connection.execute(_LOOKED)
         except Exception as error:
-            raise JournalUnusableError(
-                f"the disk under {self._path} failed ({error}); restart, then `till-terminal journal verify`"
-            ) from error
-        return bool(row[0] == event.hash)
+            self.unusable = (
+                f"the disk under {self._path} failed ({error}), and nobody knows whether the last sale was kept: "
+                "restart the terminal, and look at its last receipt before anything is rung up again"
+            )
+            raise JournalUnusableError(self.unusable) from error
+        return kept
+
+    def _has(self, event: Committed) -> bool:
+        row = self._connection.execute("select hash from journal where position = ?", (event.position,)).fetchone()
+        return row is not None and bool(row[0] == event.hash)
+
+    def _check_usable(self) -> None:
+        if self.unusable is not None:
+            raise JournalUnusableError(self.unusable)
 
     def _load_counters(self) -> Counters | None:
         if not self.enrolments:
@@ -326,6 +367,10 @@ def _seal(drafts: Sequence[Draft], enrolment: Enrolment, counters: Counters) -> 
     return tuple(events), counters
 
 
+def _code(error: sqlite3.Error) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
 def sequence_of(position: int) -> int:
     """The sequence within its enrolment that a journal position stands for."""
     return position % positions_per_enrolment
@@ -373,3 +418,4 @@ _UPDATE_COUNTERS: Final = (
     "update counters set sequence = ?, last_hash = ?, receipts = ?, last_business_date = ?, z_number = ?,"
     " total_sales_minor = ?, total_refunds_minor = ? where enrolment = ?"
 )
+_LOOKED: Final = "insert or replace into facts (name, value) values ('disk_failed_at', datetime('now'))"

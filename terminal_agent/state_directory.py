@@ -6,6 +6,7 @@ keys/                private keys and PIN keys, one pair an enrolment    0600
 terminal.toml        devices and local choices                           written by people
 server-ca.pem        the authority that `enrol` was told to trust
 local-api-token      bearer token of the local API                       0600
+open-sale-0, -1      the open sale, written in turn at each change  0600
 reserve              space kept for the sale that finds the disk full
 lock                 held by the process that works here
 """

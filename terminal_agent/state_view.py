@@ -99,6 +99,7 @@ def state_view(state: RegisterState, terms: Terms, around: Surroundings) -> dict
 def _cart(cart: Cart, terms: Terms) -> dict[str, Any]:
     totals = {line.line: line for line in cart.totals.lines}
     return {
+        "revision": cart.revision,
         "lines": [_line(line, totals[line.line].gross_minor, totals[line.line].net_minor) for line in cart.lines],
         "taxes": cart.totals.taxes,
         "net_minor": cart.totals.net_minor,

@@ -1,9 +1,10 @@
-"""The unfinished sale and the parked ones: outside the sequence, and there again after a power cut.
+"""The unfinished sale and the parked ones: outside the sequence, and there again after a crash or a power cut.
 
-The open sale is written behind its changes, at most `write_behind_seconds_max` later, so that no scan waits for the
-disk. What ends it (SALE, cancel, park) writes it in the same transaction. Each writing bears the ids of the commands
-that made it what it is, so that a front end that repeats one after a crash does not put the line in twice: either both
-are there, or neither is.
+A change of the open sale is in the system's hands before it is answered (`open_sale.py`), so a killed process loses
+nothing, and on the disk at most `write_behind_seconds_max` later, so that no scan waits for the disk. What money or a
+parked sale hangs on is on the disk before it is answered. What ends a sale (SALE, cancel, park) writes it in the same
+transaction. Each writing bears the ids of the commands that made it what it is, so that a front end that repeats one
+after a crash does not put the line in twice: either both are there, or neither is.
 """
 
 import sqlite3
@@ -15,6 +16,7 @@ from typing import Final
 import msgspec
 
 from protocol.events import write_time
+from terminal_agent.open_sale import OpenSale, OpenSaleFiles
 from terminal_agent.register.state import Cart, ParkedSale, RegisterState
 
 write_behind_seconds_max: Final = 1.0
@@ -23,31 +25,52 @@ _OPEN: Final = "open"
 
 _carts: Final[msgspec.json.Decoder[Cart | None]] = msgspec.json.Decoder(Cart | None)
 _parked: Final[msgspec.json.Decoder[ParkedSale]] = msgspec.json.Decoder(ParkedSale)
-_command_ids: Final[msgspec.json.Decoder[list[str]]] = msgspec.json.Decoder(list[str])
+_command_ids: Final[msgspec.json.Decoder[tuple[str, ...]]] = msgspec.json.Decoder(tuple[str, ...])
 _encoder: Final = msgspec.json.Encoder()
 
 
 class Suspended:
-    """What is on the disk of the open and the parked sales, and what is not yet."""
+    """What is on the disk of the open and the parked sales, and what is not yet.
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        rows = connection.execute("select sale, cart, commands from suspended order by changed_at, sale").fetchall()
-        self.cart: Cart | None = None
-        self.commands: deque[str] = deque(maxlen=commands_kept_max)
-        parked: list[ParkedSale] = []
-        for sale, cart, commands in rows:
-            if sale == _OPEN:
-                self.cart = _carts.decode(cart)
-                self.commands.extend(_command_ids.decode(commands))
-            else:
-                parked.append(_parked.decode(cart))
-        self.parked: tuple[ParkedSale, ...] = tuple(parked)
-        self._written: tuple[Cart | None, tuple[ParkedSale, ...]] = (self.cart, self.parked)
+    `boot_id` names this run of the machine, "" where nobody said. `is_doubtful`: the open sale was written in an
+    earlier run, which ended without a word, so that what was scanned within its last second may be missing.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, files: OpenSaleFiles | None = None, *, boot_id: str = ""
+    ) -> None:
+        self._files = files
+        self._boot_id = boot_id
+        on_disk, self.parked = _read(connection)
+        left = files.newest() if files is not None else None
+        newest = left if left is not None and left.serial > on_disk.serial else on_disk
+        self.cart: Cart | None = newest.cart
+        self.commands: deque[str] = deque(newest.commands, maxlen=commands_kept_max)
+        self.is_doubtful = newest.cart is not None and newest.boot_id not in ("", boot_id)
+        self._serial = newest.serial
+        self._written: tuple[Cart | None, tuple[ParkedSale, ...]] = (on_disk.cart, self.parked)
 
     def is_behind(self, state: RegisterState) -> bool:
         """Whether the disk does not have the state's open and parked sales yet."""
         cart, parked = self._written
         return cart is not state.cart or parked is not state.parked
+
+    def next_serial(self) -> int:
+        """A number above that of every writing so far."""
+        self._serial += 1
+        return self._serial
+
+    def hand_over(self, state: RegisterState, commands: Iterable[str]) -> None:
+        """Give the state's open sale to the system, to outlive this process. Raises `OSError`."""
+        if self._files is not None:
+            self._files.write(OpenSale(self._serial + 1, self._boot_id, state.cart, tuple(commands)))
+        self._serial += 1
+
+    def with_command(self, command_id: str | None) -> tuple[str, ...]:
+        """The ids of the commands that the open sale bears, once this one was done too."""
+        if command_id is None:
+            return tuple(self.commands)
+        return (*self.commands, command_id)[-commands_kept_max:]
 
     def done(self, command_id: str | None) -> None:
         """A command changed the open sale alone."""
@@ -55,12 +78,31 @@ class Suspended:
             self.commands.append(command_id)
 
     def write(
-        self, connection: sqlite3.Connection, state: RegisterState, commands: Iterable[str], at: datetime
+        self,
+        connection: sqlite3.Connection,
+        state: RegisterState,
+        commands: Iterable[str],
+        at: datetime,
+        *,
+        serial: int = 0,
+        in_order: bool = False,
     ) -> None:
-        """Bring the state's sales to the disk; to be called inside a transaction, on the writer's thread."""
-        row = (_OPEN, write_time(at), _encoder.encode(state.cart), _encoder.encode(list(commands)))
+        """Bring the state's sales to the disk; to be called inside a transaction, on the writer's thread.
+
+        `serial` is a `next_serial`; `in_order` says that nothing follows, so that nothing can be missing.
+        """
+        row = (
+            _OPEN,
+            write_time(at),
+            _encoder.encode(state.cart),
+            _encoder.encode(list(commands)),
+            serial,
+            "" if in_order else self._boot_id,
+        )
         connection.execute(
-            "insert or replace into suspended (sale, changed_at, cart, commands) values (?, ?, ?, ?)", row
+            "insert or replace into suspended (sale, changed_at, cart, commands, serial, boot_id)"
+            " values (?, ?, ?, ?, ?, ?)",
+            row,
         )
         if state.parked is not self._written[1]:
             connection.execute("delete from suspended where sale <> ?", (_OPEN,))
@@ -72,3 +114,16 @@ class Suspended:
     def written(self, state: RegisterState) -> None:
         """The disk has this state's sales."""
         self._written = (state.cart, state.parked)
+
+
+def _read(connection: sqlite3.Connection) -> tuple[OpenSale, tuple[ParkedSale, ...]]:
+    rows = connection.execute(
+        "select sale, cart, commands, serial, boot_id from suspended order by changed_at, sale"
+    ).fetchall()
+    on_disk, parked = OpenSale(0, "", None, ()), []
+    for sale, cart, commands, serial, boot_id in rows:
+        if sale == _OPEN:
+            on_disk = OpenSale(serial, boot_id, _carts.decode(cart), _command_ids.decode(commands))
+        else:
+            parked.append(_parked.decode(cart))
+    return on_disk, tuple(parked)

@@ -17,6 +17,13 @@ def m001_journal(db: Database) -> None:
         db.execute(statement)
 
 
+@migrations()
+def m002_open_sale_and_pruning(db: Database) -> None:
+    """How new the open sale on the disk is, in which run of the machine it was written; how far lines were pruned."""
+    for statement in _M002:
+        db.execute(statement)
+
+
 _M001 = (
     """create table enrolments (
         enrolment integer primary key,
@@ -89,4 +96,11 @@ _M001 = (
         wrong integer not null
     ) strict""",
     "create table facts (name text primary key, value text not null) strict",
+)
+
+_M002 = (
+    "alter table suspended add column serial integer not null default 0",
+    "alter table suspended add column boot_id text not null default ''",
+    "alter table counters add column pruned_through integer not null default 0",
+    "alter table counters add column pruned_hash text",
 )

@@ -28,7 +28,10 @@ class Approval(Struct, frozen=True):
 
 
 class _Command(Struct, frozen=True, kw_only=True, tag_field="command", forbid_unknown_fields=False):
+    """`cart_revision` is the `revision` of the cart that a person looked at; said of another one, nothing is done."""
+
     command_id: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
+    cart_revision: Annotated[str, Meta(max_length=100)] | None = None
 
 
 class SignIn(_Command, frozen=True, kw_only=True, tag="sign_in"):

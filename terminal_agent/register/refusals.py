@@ -9,6 +9,11 @@ REFUSALS: Final[Mapping[str, str]] = {
     "shift-open": "A shift is open already; close it first",
     "sale-open": "Finish, park or cancel the open sale first",
     "empty-cart": "There is nothing in the cart",
+    "cart-changed": "The cart is another than the one that this was said of; look at it, then say it again",
+    "cart-restored": (
+        "The machine went down during this sale, and the last scans may be missing; compare the cart with the goods, "
+        "then tender again"
+    ),
     "tender-started": "Something was tendered already; remove the tenders first",
     "no-tender": "There is no such tender",
     "no-such-line": "There is no such line",

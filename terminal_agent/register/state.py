@@ -1,9 +1,11 @@
 """What a register knows at a moment: who is signed in, the open shift, the cart, the parked sales, the totals."""
 
+import hashlib
 from datetime import date, datetime
 from typing import Final, Literal
 from uuid import UUID
 
+import msgspec
 from msgspec import Struct
 
 from protocol.events import LineKind, Method
@@ -138,6 +140,12 @@ class Cart(Struct, frozen=True):
     def due_minor(self) -> int:
         """What is left to pay, before cash rounding."""
         return self.totals.gross_minor - self.tendered_minor
+
+    @property
+    def revision(self) -> str:
+        """Sixteen hex digits that stand for what a person sees of this cart: same sale, lines, prices and tenders."""
+        seen = msgspec.json.encode((self.cart_id, self.lines, self.tenders, self.totals.gross_minor))
+        return hashlib.sha256(seen).hexdigest()[:16]
 
 
 class ParkedSale(Struct, frozen=True):
