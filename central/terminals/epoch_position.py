@@ -42,6 +42,15 @@ class EpochPosition(Struct, frozen=True, kw_only=True):
     receipt_counter: int
     """The highest counter seen in a receipt number of this prefix, 0 before the first."""
     forked: bool
+    branched: bool
+    """Whether some line of it ever went to a branch."""
+    lost: Ranges
+    """Declared lost: inclusive ranges, rising, also such as `applied_through` has passed."""
+
+    @property
+    def lost_ahead(self) -> Ranges:
+        """What was declared lost and is not passed yet."""
+        return tuple(part for part in self.lost if part[1] > self.applied_through)
 
     @property
     def newest_epoch(self) -> bool:
@@ -74,14 +83,18 @@ def write_ranges(ranges: Ranges) -> str:
     return "{" + ",".join(f"[{start},{end}]" for start, end in ranges) + "}" if ranges else _NO_RANGE
 
 
-def missing_ranges(applied_through: int, queued: Ranges) -> Ranges:
-    """The holes in front of and between the queued ranges: what the terminal must send for them to apply."""
+def missing_ranges(applied_through: int, queued: Ranges, lost: Ranges = ()) -> Ranges:
+    """The holes in front of and between the queued ranges: what the terminal must send for them to apply.
+
+    Nothing waits for what was declared lost.
+    """
     missing: list[tuple[int, int]] = []
     expected = applied_through + 1
-    for start, end in queued:
+    last = queued[-1][0] if queued else 0
+    for start, end in sorted([*queued, *(part for part in lost if part[0] < last)]):
         if start > expected:
             missing.append((expected, start - 1))
-        expected = end + 1
+        expected = max(expected, end + 1)
     return tuple(missing)
 
 
@@ -100,5 +113,5 @@ def positions_by_key(rows: Sequence[Mapping[str, object]]) -> dict[EpochKeyPair,
 
 
 def _position(row: dict[str, object]) -> EpochPosition:
-    queued = row.pop("queued")
-    return EpochPosition(queued=read_ranges(str(queued)), **row)  # type: ignore[arg-type]  # the columns are its fields
+    queued, lost = read_ranges(str(row.pop("queued"))), read_ranges(str(row.pop("lost")))
+    return EpochPosition(queued=queued, lost=lost, **row)  # type: ignore[arg-type]  # the columns are its fields

@@ -15,6 +15,7 @@ from central.terminals.epoch_position import (
     EpochKeyPair,
     EpochPosition,
     PositionMove,
+    Ranges,
     positions_by_key,
     write_ranges,
 )
@@ -68,8 +69,11 @@ async def lock_positions(session: TenantSession, keys: Sequence[EpochKeyPair]) -
     return positions_by_key(rows)
 
 
-async def move_positions(session: TenantSession, moves: Sequence[PositionMove], now: datetime) -> None:
-    """Write where epochs stand now; their rows were locked by `lock_positions` in the same transaction."""
+async def move_positions(session: TenantSession, moves: Sequence[PositionMove], seen_at: datetime | None) -> None:
+    """Write where epochs stand now; their rows were locked by `lock_positions` in the same transaction.
+
+    `seen_at` is None where no terminal was heard of: central itself goes on.
+    """
     if not moves:
         return
     moved = await session.driver.execute(
@@ -83,7 +87,7 @@ async def move_positions(session: TenantSession, moves: Sequence[PositionMove], 
         [move.stored_lines for move in moves],
         [move.last_created_at for move in moves],
         [move.receipt_counter for move in moves],
-        now,
+        seen_at,
     )
     if moved != f"UPDATE {len(moves)}":
         raise RuntimeError(f"{len(moves)} positions were to move, PostgreSQL says {moved}")
@@ -119,6 +123,11 @@ async def refuse_revoked(session: TenantSession, terminal_id: UUID, epoch: int) 
 async def mark_forked(session: TenantSession, terminal_id: UUID, epoch: int, *, forked: bool = True) -> None:
     """The epoch has an open branch, or (`forked=False`) none any more."""
     await session.driver.execute(QUERIES.mark_forked, session.tenant_id, terminal_id, epoch, forked)
+
+
+async def mark_lost(session: TenantSession, terminal_id: UUID, epoch: int, lost: Ranges) -> None:
+    """All that was declared lost of an epoch, whose row is locked."""
+    await session.driver.execute(QUERIES.mark_lost, session.tenant_id, terminal_id, epoch, write_ranges(lost))
 
 
 async def mark_suspect(session: TenantSession, terminal_id: UUID, epoch: int) -> None:

@@ -2,7 +2,7 @@
 -- The rows of some epochs, taken in the order of their keys so that two batches never wait for each other in a circle.
 select e.terminal_id, e.epoch, e.location_id, e.receipt_prefix, e.enrolled_at, e.replaced_at, e.revoked_at,
        e.applied_through, e.applied_hash, e.queued::text as queued, e.stored_lines, e.last_created_at,
-       e.receipt_counter, e.forked
+       e.receipt_counter, e.forked, e.branched, e.lost::text as lost
 from till.epochs e
 join unnest($2::uuid[], $3::integer[]) as k (terminal_id, epoch)
     on e.terminal_id = k.terminal_id and e.epoch = k.epoch
@@ -19,7 +19,7 @@ set applied_through = m.applied_through,
     stored_lines = m.stored_lines,
     last_created_at = m.last_created_at,
     receipt_counter = m.receipt_counter,
-    last_seen_at = $10
+    last_seen_at = coalesce($10, e.last_seen_at)
 from unnest($2::uuid[], $3::integer[], $4::bigint[], $5::text[], $6::text[], $7::bigint[], $8::timestamptz[],
             $9::bigint[])
     as m (terminal_id, epoch, applied_through, applied_hash, queued, stored_lines, last_created_at, receipt_counter)
@@ -29,7 +29,7 @@ where e.tenant_id = $1 and e.terminal_id = m.terminal_id and e.epoch = m.epoch
 -- One epoch's row, not locked.
 select e.terminal_id, e.epoch, e.location_id, e.receipt_prefix, e.enrolled_at, e.replaced_at, e.revoked_at,
        e.applied_through, e.applied_hash, e.queued::text as queued, e.stored_lines, e.last_created_at,
-       e.receipt_counter, e.forked
+       e.receipt_counter, e.forked, e.branched, e.lost::text as lost
 from till.epochs e
 where e.tenant_id = $1 and e.terminal_id = $2 and e.epoch = $3
 
@@ -42,7 +42,12 @@ select revoked_at, replaced_at from till.epochs where tenant_id = $1 and termina
 select public_key from till.epochs where tenant_id = $1 and terminal_id = $2 and epoch = $3
 
 -- mark_forked --
-update till.epochs set forked = $4 where tenant_id = $1 and terminal_id = $2 and epoch = $3
+update till.epochs set forked = $4, branched = branched or $4
+where tenant_id = $1 and terminal_id = $2 and epoch = $3
+
+-- mark_lost --
+-- What of an epoch was declared lost; its row is locked.
+update till.epochs set lost = $4::text::int8multirange where tenant_id = $1 and terminal_id = $2 and epoch = $3
 
 -- mark_suspect --
 update till.epochs set suspect = true where tenant_id = $1 and terminal_id = $2 and epoch = $3

@@ -101,6 +101,7 @@ def terminal_rows(session: TenantSession) -> Select[Any]:
             newest.c.epoch,
             newest.c.applied_through,
             cast(newest.c.queued, Text).label("queued"),
+            cast(newest.c.lost, Text).label("lost"),
             newest.c.last_seen_at,
             newest.c.last_created_at,
             newest.c.receipt_prefix,

@@ -83,10 +83,11 @@ epochs: Final = Table(
     Column("applied_through", BigInteger, nullable=False),
     Column("applied_hash", Text, nullable=False),
     Column("queued", Text, nullable=False),
+    Column("lost", Text, nullable=False),
     Column("stored_lines", BigInteger, nullable=False),
     Column("last_created_at", DateTime(timezone=True)),
     Column("receipt_counter", BigInteger, nullable=False),
     Column("forked", Boolean, nullable=False),
     Column("suspect", Boolean, nullable=False),
 )
-"""`queued` is an `int8multirange`; composed queries read it as text with a cast."""
+"""`queued` and `lost` are `int8multirange`; composed queries read them as text with a cast."""

@@ -50,7 +50,7 @@ def read_report(text: str | None) -> ReportedStatus | None:
 def terminal_view(row: Mapping[Any, Any], now: datetime) -> Terminal:
     """A row of `terminal_rows` as the API shows it."""
     reported = read_report(row["reported"])
-    queued = read_ranges(row["queued"] or "{}")
+    queued, lost = read_ranges(row["queued"] or "{}"), read_ranges(row["lost"] or "{}")
     applied_through = row["applied_through"] or 0
     return Terminal(
         terminal_id=row["terminal_id"],
@@ -65,7 +65,7 @@ def terminal_view(row: Mapping[Any, Any], now: datetime) -> Terminal:
         epoch=row["epoch"],
         applied_through=applied_through,
         queued=shown(queued),
-        missing=shown(missing_ranges(applied_through, queued)),
+        missing=shown(missing_ranges(applied_through, queued, lost)),
         last_seen_at=row["last_seen_at"],
         lag_seconds=lag_seconds(now, row["last_created_at"], reported),
         out_of_service_from=row["out_of_service_from"],

@@ -149,6 +149,6 @@ def shown_position(known: EpochPosition, of: UUID) -> Position:
         applied_through=known.applied_through,
         applied_hash=known.applied_hash,
         queued=shown(known.queued),
-        missing=shown(missing_ranges(known.applied_through, known.queued)),
+        missing=shown(missing_ranges(known.applied_through, known.queued, known.lost)),
         incarnation=str(of),
     )

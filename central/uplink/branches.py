@@ -1,26 +1,26 @@
-"""Forked lines: which branch they belong to, how they are kept there, and their application once it is adopted.
+"""Forked lines: which branch they belong to, and how they are kept there; `adoption` applies them.
 
 A branch hangs on the last line that it shares with the chain or with another branch, where that line is known. Forked
 lines go to the branch that has them or the line before or behind them; lines that touch none go to the newest open
-branch that they do not contradict, since one clone explains them best; else they begin a new one. No line of a branch
-is booked unless somebody adopts the branch.
+branch that they do not contradict, since one clone explains them best; else they begin a new one. Lines that wait on
+the chain and turn out to be a fork's are moved, so that none stands in two places; the same bytes do so only where they
+were sent again after the chain had become theirs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from central import terminals
 from central.tenant_session import TenantSession
 from central.terminals import EpochPosition
 from central.terminals.epoch_position import read_ranges, write_ranges
-from central.uplink.application import Application
-from central.uplink.lines import APPLIED_STATES, Line, chain, row_of
+from central.uplink.lines import Line, chain, row_of
 from central.uplink.problems import BranchFull
-from central.uplink.ranges import Range, Ranges, size, union, within
-from central.uplink.repository import QUERIES, insert_events, move_states, move_to_branch, stored_lines
+from central.uplink.ranges import Ranges, runs, size, union, within
+from central.uplink.repository import QUERIES, check_count, insert_events
 from protocol.events import read_line
 from protocol.uplink import branch_lines_max
 
@@ -43,6 +43,13 @@ class Branch(Struct, frozen=True, kw_only=True):
     def kept_through(self) -> int:
         """Its last line without a hole."""
         return self.kept[0][1]
+
+    @property
+    def hang(self) -> tuple[int, int] | None:
+        """Branch and sequence of the last line that it shares, where that is known."""
+        if self.hang_branch is None or self.hang_sequence is None:
+            return None
+        return self.hang_branch, self.hang_sequence
 
 
 class Neighbour(Struct, frozen=True):
@@ -111,51 +118,146 @@ def _branch(row: Any) -> Branch:
     )
 
 
-async def keep_lines(
-    session: TenantSession, position: EpochPosition, lines: Sequence[Line], *, hangs_on_chain: bool, now: datetime
+async def keep_fork(
+    session: TenantSession,
+    position: EpochPosition,
+    lines: Sequence[Line],
+    leaving: Ranges,
+    *,
+    hangs_on_chain: bool,
+    now: datetime,
 ) -> Branch:
-    """Keep a body's forked lines on the branch, or branches, that they belong to; the one that has the last of them.
+    """Keep a body's forked lines, and the stored ones that leave the chain with them, on the branches that they belong
+    to; answers the one that has the body's last.
 
     A line that the branch already has with the same bytes changes nothing. Raises `BranchFull`.
     """
-    hang: tuple[int, int] | None = (chain, lines[0].sequence - 1) if hangs_on_chain else None
-    while True:
+    first, last = lines[0].sequence, lines[-1].sequence
+    stored = await _leaving(session, position, leaving)
+    new = {line.sequence: line for line in lines if stored.get(line.sequence) != line.hash}
+    hashes = {line.sequence: line.hash for line in lines}
+    while first - 1 in stored:  # held lines before the body: it goes on from them
+        first -= 1
+        hashes[first] = stored[first]
+    end = last
+    while end + 1 in stored and stored.get(end, hashes[end]) == hashes[end]:
+        end += 1
+        hashes[end] = stored[end]
+    hang: tuple[int, int] | None = (chain, first - 1) if hangs_on_chain else None
+    prev = lines[0].envelope.prev
+    if first < lines[0].sequence:
+        prev, hang = await _stored_beginning(session, position, first)
+    run = ForkedRun(
+        first=first, prev=prev, hashes=[hashes[s] for s in range(first, end + 1)], hangs_on_chain=hang is not None
+    )
+    branch = await _keep_run(session, position, run, new, hang, now, answer_for=last)
+    # What is left goes on from the body's lines and contradicts its later ones: a clone of the clone.
+    for start, stop in runs(s for s in stored if hashes.get(s) != stored[s]):
+        prev, hang = await _stored_beginning(session, position, start)
         run = ForkedRun(
-            first=lines[0].sequence,
-            prev=lines[0].envelope.prev,
-            hashes=[line.hash for line in lines],
-            hangs_on_chain=hang is not None,
+            first=start, prev=prev, hashes=[stored[s] for s in range(start, stop + 1)], hangs_on_chain=hang is not None
         )
-        branch = await _branch_for(session, position, run, hang, now)
-        has = await _hashes(session, position, branch.branch, run)
-        fitting = next(
-            (i for i, line in enumerate(lines) if has.get(line.sequence, line.hash) != line.hash), len(lines)
-        )
-        new = [line for line in lines[:fitting] if line.sequence not in has]
-        branch = await _extend(session, position, branch, new, hang)
-        if fitting == len(lines):
-            return branch
-        hang = (branch.branch, lines[fitting].sequence - 1)
-        lines = lines[fitting:]
+        await _keep_run(session, position, run, {}, hang, now, answer_for=stop)
+    return branch
 
 
 async def keep_unqueued(session: TenantSession, position: EpochPosition, ranges: Ranges, now: datetime) -> Branch:
     """Make a branch of lines that waited on the chain and do not fit it."""
-    number = await terminals.next_branch(session, position.terminal_id)
-    await _insert(session, position, number, None, ranges, now)
-    await move_to_branch(session, position, number, ranges)
-    return Branch(branch=number, hang_branch=None, hang_sequence=None, kept=ranges, state="open", waiting=False)
+    branch = await _new_branch(session, position, None, now)
+    await _take_from_chain(session, position, branch.branch, ranges)
+    return await _update(session, position, branch, ranges, None)
 
 
-async def take_held(session: TenantSession, position: EpochPosition, branch: Branch, ranges: Ranges) -> Branch:
-    """Move held lines, which a forked run goes on from, to its branch."""
-    await move_to_branch(session, position, branch.branch, ranges)
-    return await _update(session, position, branch, union(branch.kept, ranges), None)
+async def _leaving(session: TenantSession, position: EpochPosition, ranges: Ranges) -> dict[int, str]:
+    """The hashes of lines that wait on the chain and are to leave it, by sequence."""
+    if not ranges:
+        return {}
+    rows = await session.driver.fetch(
+        QUERIES.waiting_hashes,
+        session.tenant_id,
+        position.terminal_id,
+        position.epoch,
+        ranges[0][0],
+        ranges[-1][1],
+        write_ranges(ranges),
+    )
+    if len(rows) != size(ranges):
+        raise RuntimeError(f"{size(ranges)} lines were to leave the chain, {len(rows)} wait there")
+    return {row["sequence"]: row["line_hash"].hex() for row in rows}
+
+
+async def _stored_beginning(
+    session: TenantSession, position: EpochPosition, first: int
+) -> tuple[str, tuple[int, int] | None]:
+    """The `prev` of a stored line of the chain, and the line before it where the chain has that one."""
+    rows = await session.driver.fetch(
+        QUERIES.lines_at, session.tenant_id, position.terminal_id, position.epoch, [first - 1, first]
+    )
+    by_sequence = {row["sequence"]: row for row in rows}
+    prev = read_line(by_sequence[first]["line"]).prev
+    before = by_sequence.get(first - 1)
+    fits = before is not None and before["line_hash"].hex() == prev
+    return prev, (chain, first - 1) if fits else None
+
+
+async def _keep_run(
+    session: TenantSession,
+    position: EpochPosition,
+    run: ForkedRun,
+    new: Mapping[int, Line],
+    hang: tuple[int, int] | None,
+    now: datetime,
+    *,
+    answer_for: int,
+) -> Branch:
+    """Keep a run: its new lines are stored, the others taken off the chain. Where a branch has another line, or another
+    branch has the next one already, what follows goes there. Answers the branch that has the line at `answer_for`."""
+    answer: Branch | None = None
+    while run.hashes:
+        branch, hang = await _branch_for(session, position, run, hang, now)
+        has = await _hashes(session, position, run)
+        fitting = _fitting(run, new, has, branch.branch)
+        if not fitting:
+            branch = await _new_branch(session, position, hang, now)
+            fitting = _fitting(run, new, has, branch.branch)
+        mine = has.get(branch.branch, {})
+        stretch = range(run.first, run.first + fitting)
+        fresh = [new[s] for s in stretch if s in new and s not in mine]
+        branch = await _extend(
+            session, position, branch, run.first, fresh, runs(s for s in stretch if s not in new), hang
+        )
+        if answer_for in stretch:
+            answer = branch
+        hang = (branch.branch, stretch[-1])
+        run = ForkedRun(
+            first=stretch.stop,
+            prev=run.hashes[fitting - 1],
+            hashes=run.hashes[fitting:],
+            hangs_on_chain=False,
+        )
+    assert answer is not None
+    return answer
+
+
+def _fitting(run: ForkedRun, new: Mapping[int, Line], has: Mapping[int, Mapping[int, str]], number: int) -> int:
+    """How many lines of a run, from its first on, one branch can keep."""
+    mine = has.get(number, {})
+    elsewhere = {line for branch, lines in has.items() if branch != number for line in lines.items()}
+    for index, line in enumerate(enumerate(run.hashes, run.first)):
+        sequence, hash_ = line
+        if sequence in mine:
+            # One that the chain has too cannot be moved to where it is already.
+            if mine[sequence] != hash_ or sequence not in new:
+                return index
+        elif index and sequence in new and line in elsewhere:
+            return index
+    return len(run.hashes)
 
 
 async def _branch_for(
     session: TenantSession, position: EpochPosition, run: ForkedRun, hang: tuple[int, int] | None, now: datetime
-) -> Branch:
+) -> tuple[Branch, tuple[int, int] | None]:
+    """The branch that a run's first lines belong to, and the line that they hang on where it is known."""
     branches = await branches_of(session, position)
     neighbours: list[Neighbour] = []
     if branches:
@@ -170,54 +272,65 @@ async def _branch_for(
             Neighbour(row["branch"], row["sequence"], row["line_hash"].hex(), read_line(row["line"]).prev)
             for row in rows
         ]
-    chosen = choose(run, branches, neighbours)
-    if chosen is not None:
-        return chosen
     if hang is None:
         below = next((n for n in neighbours if n.sequence == run.first - 1 and n.hash == run.prev), None)
         hang = None if below is None else (below.branch, below.sequence)
-    number = await terminals.next_branch(session, position.terminal_id)
-    await _insert(session, position, number, hang, (), now)
-    hang_branch, hang_sequence = hang or (None, None)
-    return Branch(
-        branch=number, hang_branch=hang_branch, hang_sequence=hang_sequence, kept=(), state="open", waiting=False
-    )
+    return choose(run, branches, neighbours) or await _new_branch(session, position, hang, now), hang
 
 
-async def _hashes(session: TenantSession, position: EpochPosition, branch: int, run: ForkedRun) -> dict[int, str]:
+async def _hashes(session: TenantSession, position: EpochPosition, run: ForkedRun) -> dict[int, dict[int, str]]:
+    """What every branch has of a run's sequences."""
     rows = await session.driver.fetch(
         QUERIES.branch_hashes_between,
         session.tenant_id,
         position.terminal_id,
         position.epoch,
-        branch,
         run.first,
         run.last,
     )
-    return {row["sequence"]: row["line_hash"].hex() for row in rows}
+    found: dict[int, dict[int, str]] = {}
+    for row in rows:
+        found.setdefault(row["branch"], {})[row["sequence"]] = row["line_hash"].hex()
+    return found
 
 
 async def _extend(
     session: TenantSession,
     position: EpochPosition,
     branch: Branch,
+    first: int,
     new: Sequence[Line],
+    moved: Ranges,
     hang: tuple[int, int] | None,
 ) -> Branch:
-    if not new:
+    """Add lines to a branch, from the sequence `first` on; what is moved there waits on the chain until now."""
+    known = branch.hang
+    if not branch.kept or first < branch.first or (first == branch.first and known is None):
+        known = hang
+    if not new and not moved and known == branch.hang:
         return branch
-    if size(branch.kept) + len(new) > branch_lines_max:
+    if new and size(branch.kept) + len(new) > branch_lines_max:
         raise BranchFull(branch.branch)
     await insert_events(session, [row_of(_on_branch(line, branch.branch), "kept") for line in new])
-    added = union((line.sequence, line.sequence) for line in new)
-    begins_earlier = not branch.kept or new[0].sequence < branch.first
-    return await _update(session, position, branch, union(branch.kept, added), hang if begins_earlier else None)
+    await _take_from_chain(session, position, branch.branch, moved)
+    added = runs(line.sequence for line in new)
+    return await _update(session, position, branch, union(branch.kept, added, moved), known)
+
+
+async def _take_from_chain(session: TenantSession, position: EpochPosition, branch: int, ranges: Ranges) -> None:
+    """Move lines that wait on the chain to a branch, and let branches that hang on them hang on them there."""
+    if not ranges:
+        return
+    of = (session.tenant_id, position.terminal_id, position.epoch, branch)
+    span = (ranges[0][0], ranges[-1][1], write_ranges(ranges))
+    check_count(await session.driver.execute(QUERIES.move_to_branch, *of, *span), size(ranges))
+    await session.driver.execute(QUERIES.rehang_branches, *of, *span)
 
 
 async def _update(
     session: TenantSession, position: EpochPosition, branch: Branch, kept: Ranges, hang: tuple[int, int] | None
 ) -> Branch:
-    hang_branch, hang_sequence = hang or (branch.hang_branch, branch.hang_sequence)
+    hang_branch, hang_sequence = hang or (None, None)
     waiting = branch.state == "adopted"
     await session.driver.execute(
         QUERIES.extend_branch,
@@ -229,24 +342,14 @@ async def _update(
         hang_sequence,
         waiting,
     )
-    return Branch(
-        branch=branch.branch,
-        hang_branch=hang_branch,
-        hang_sequence=hang_sequence,
-        kept=kept,
-        state=branch.state,
-        waiting=waiting,
-    )
+    return structs.replace(branch, hang_branch=hang_branch, hang_sequence=hang_sequence, kept=kept, waiting=waiting)
 
 
-async def _insert(
-    session: TenantSession,
-    position: EpochPosition,
-    number: int,
-    hang: tuple[int, int] | None,
-    kept: Ranges,
-    now: datetime,
-) -> None:
+async def _new_branch(
+    session: TenantSession, position: EpochPosition, hang: tuple[int, int] | None, now: datetime
+) -> Branch:
+    """An open branch without any line yet."""
+    number = await terminals.next_branch(session, position.terminal_id)
     hang_branch, hang_sequence = hang or (None, None)
     await session.driver.execute(
         QUERIES.insert_branch,
@@ -256,82 +359,13 @@ async def _insert(
         position.epoch,
         hang_branch,
         hang_sequence,
-        write_ranges(kept),
+        write_ranges(()),
         now,
+    )
+    return Branch(
+        branch=number, hang_branch=hang_branch, hang_sequence=hang_sequence, kept=(), state="open", waiting=False
     )
 
 
 def _on_branch(line: Line, branch: int) -> Line:
-    return Line(
-        line.terminal_id,
-        line.epoch,
-        branch,
-        line.sequence,
-        line.location_id,
-        line.received_at,
-        line.bytes,
-        line.hash,
-        line.envelope,
-        line.reading,
-        line.signature,
-    )
-
-
-async def apply_adopted(
-    session: TenantSession, position: EpochPosition, application: Application, *, applied_through: int, limit: int
-) -> bool:
-    """Add lines of adopted branches whose turn has come to an application, `limit` at most; whether there are more.
-
-    A branch's turn comes when the line that it hangs on is applied; holes are passed over (contract, section 4), and
-    so is a discarded branch that it hangs on: its lines never apply, and what was adopted must not wait for them.
-    """
-    branches = await branches_of(session, position)
-    discarded = {branch.branch for branch in branches if branch.state == "discarded"}
-    more = False
-    open_left = False
-    room = limit
-    for branch in branches:
-        if branch.state == "open" or (
-            branch.waiting
-            and branch.hang_branch not in discarded
-            and not await _hang_applied(session, position, branch, applied_through)
-        ):
-            open_left = True
-            continue
-        if not branch.waiting:
-            continue
-        everything: Range = (branch.first, branch.kept[-1][1])
-        lines = await stored_lines(session, position, everything, branch=branch.branch, states=["kept"], limit=room + 1)
-        if len(lines) > room:
-            more = open_left = True
-            lines = lines[:room]
-        else:
-            await session.driver.execute(QUERIES.finish_branch, session.tenant_id, position.terminal_id, branch.branch)
-        room -= len(lines)
-        await move_states(session, [(line, line.applied_state) for line in lines])
-        application.add(lines, position, previous=None)
-    if not open_left:
-        await terminals.mark_forked(session, position.terminal_id, position.epoch, forked=False)
-    return more
-
-
-async def _hang_applied(session: TenantSession, position: EpochPosition, branch: Branch, applied_through: int) -> bool:
-    if branch.hang_branch is None or branch.hang_sequence is None:
-        return True
-    if branch.hang_branch == chain:
-        return branch.hang_sequence <= applied_through
-    state = await session.driver.fetchval(
-        QUERIES.state_at,
-        session.tenant_id,
-        position.terminal_id,
-        position.epoch,
-        branch.hang_branch,
-        branch.hang_sequence,
-    )
-    return state in APPLIED_STATES
-
-
-async def settle(session: TenantSession, position: EpochPosition) -> None:
-    """Say of an epoch that it is not forked any more, once no branch of it is open or has lines to apply."""
-    if all(branch.state != "open" and not branch.waiting for branch in await branches_of(session, position)):
-        await terminals.mark_forked(session, position.terminal_id, position.epoch, forked=False)
+    return structs.replace(line, branch=branch)

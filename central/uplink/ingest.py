@@ -4,7 +4,7 @@ Storing, applying and moving the positions are one transaction: no crash leaves 
 What refuses one body (a revocation, a fork, too far ahead) is its outcome, never an error of the others.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Final, TypeAlias
 from uuid import UUID
@@ -15,7 +15,7 @@ from central import sales, terminals
 from central.http import Problem
 from central.tenant_session import TenantSession
 from central.terminals import EpochPosition, PositionMove, Revoked
-from central.uplink import branches
+from central.uplink import adoption, branches
 from central.uplink.application import Application, Booking, book
 from central.uplink.body import Body
 from central.uplink.lines import Line, Row, State, chain, lines_of, row_of
@@ -32,13 +32,13 @@ from central.uplink.ordering import (
 )
 from central.uplink.problems import BranchFull, ChainFork
 from central.uplink.problems import TooFarAhead as TooFarAheadProblem
-from central.uplink.ranges import Range, Ranges, contains, within
+from central.uplink.ranges import Range, Ranges, contains, within, without
 from central.uplink.repository import insert_events, kept, move_states, stored_lines
 from protocol.uplink import RaisedException, UplinkAnswer
 
 turn_lines_max: Final = 2_000
-"""Lines of one chain, and of the adopted branches of one epoch, that one transaction applies; the next ones take the
-rest."""
+"""Lines of one chain in order, as many that were lost and come late, and as many of the adopted branches of one epoch,
+that one transaction applies; the next ones take the rest."""
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
@@ -114,7 +114,7 @@ async def ingest(
             outcomes[delivery.key] = TooFarAheadProblem(terminals.shown(placement.missing))
             continue
         whole = placement
-        placement = cut_placement(placement, turn_lines_max)
+        placement = cut_placement(known, placement, turn_lines_max)
         work = _Work(delivery, position, known, placement, unfinished=placement is not whole)
         if placement.forked:
             try:
@@ -154,9 +154,7 @@ async def _keep_fork(session: TenantSession, work: _Work, now: datetime) -> None
     if placement.fork_at is not None:
         lines = _lines(work, placement.fork_at, span.last)
         hangs = placement.fork_at > span.first or work.kept.hash_at(span.first - 1) == span.prev
-        work.fork = await branches.keep_lines(session, position, lines, hangs_on_chain=hangs, now=now)
-        if placement.unheld:
-            work.fork = await branches.take_held(session, position, work.fork, placement.unheld)
+        work.fork = await branches.keep_fork(session, position, lines, placement.leaving, hangs_on_chain=hangs, now=now)
     if placement.unqueued_from is not None:
         gone = within(position.queued, placement.unqueued_from, position.queued[-1][1])
         unqueued = await branches.keep_unqueued(session, position, gone, now)
@@ -169,15 +167,35 @@ async def _take_turns(session: TenantSession, work: _Work, gathered: Transaction
     position, placement = work.position, work.placement
     new = [line for start, end in placement.store for line in _lines(work, start, end)]
     stored_now = {line.sequence: line for line in new}
-    for line in new:
-        gathered.rows.append(row_of(line, _state(line, placement)))
-    for start, end in placement.apply:
-        late = contains(placement.late, start)
-        run = await _run(session, position, stored_now, (start, end), gathered)
+    passed_over: set[int] = set()
+    for start, end in placement.late:
+        run, waited = await _run(session, position, stored_now, (start, end))
+        passed_over |= await _apply(session, position, run, waited, None, gathered)
+    for start, end in without(placement.apply, placement.late):
+        run, waited = await _run(session, position, stored_now, (start, end))
         follows = start == position.applied_through + 1
-        gathered.application.add(run, position, previous=position.last_created_at if follows and not late else None)
-        if not late:
-            work.last_applied = run[-1]
+        previous = position.last_created_at if follows else None
+        passed_over |= await _apply(session, position, run, waited, previous, gathered)
+        work.last_applied = run[-1]
+    for line in new:
+        state: State = "kept" if line.sequence in passed_over else _state(line, placement)
+        gathered.rows.append(row_of(line, state))
+
+
+async def _apply(
+    session: TenantSession,
+    position: EpochPosition,
+    run: Sequence[Line],
+    waited: Sequence[Line],
+    previous: datetime | None,
+    gathered: Transaction,
+) -> frozenset[int]:
+    """Gather a run whose turn has come; answers what of it is passed over, since an adopted branch booked it."""
+    passed_over = await adoption.booked_on_branches(session, position, run) if position.branched else frozenset()
+    gathered.moves += [(line, "kept" if line.sequence in passed_over else line.applied_state) for line in waited]
+    booked = [line for line in run if line.sequence not in passed_over] if passed_over else run
+    gathered.application.add(booked, position, previous=previous)
+    return passed_over
 
 
 async def _run(
@@ -185,16 +203,14 @@ async def _run(
     position: EpochPosition,
     stored_now: dict[int, Line],
     span: Range,
-    gathered: Transaction,
-) -> list[Line]:
-    """The lines of a run to apply, from the body or, where they waited, from the table."""
+) -> tuple[list[Line], Sequence[Line]]:
+    """The lines of a run to apply, from the body or, where they waited, from the table; and those that waited."""
     start, end = span
     if all(sequence in stored_now for sequence in range(start, end + 1)):
-        return [stored_now[sequence] for sequence in range(start, end + 1)]
+        return [stored_now[sequence] for sequence in range(start, end + 1)], ()
     waited = await stored_lines(session, position, span, states=["queued", "held"])
-    gathered.moves += [(line, line.applied_state) for line in waited]
     by_sequence = stored_now | {line.sequence: line for line in waited}
-    return [by_sequence[sequence] for sequence in range(start, end + 1)]
+    return [by_sequence[sequence] for sequence in range(start, end + 1)], waited
 
 
 def _state(line: Line, placement: Placement) -> State:
@@ -219,7 +235,7 @@ def _lines(work: _Work, first: int, last: int) -> Sequence[Line]:
 
 async def _apply_adopted(session: TenantSession, work: _Work, application: Application) -> bool:
     """What an adopted branch got, or what hangs on lines that are applied only now; whether there is more."""
-    return await branches.apply_adopted(
+    return await adoption.apply_adopted(
         session,
         work.position,
         application,
@@ -250,7 +266,7 @@ async def _outcome(session: TenantSession, work: _Work, raised: Sequence[sales.E
     delivery, placement, body = work.delivery, work.placement, work.delivery.body
     if placement.fork_at is not None and work.fork is not None:
         return ChainFork(sequence=placement.fork_at, branch=work.fork.branch, kept_through=work.fork.kept_through)
-    records = [record for record in raised if (record.terminal_id, record.epoch) == delivery.key]
+    records = list(raised)
     if placement.duplicates:
         known = {record.exception_id for record in records}
         span = body.span
@@ -267,11 +283,16 @@ async def _outcome(session: TenantSession, work: _Work, raised: Sequence[sales.E
         last_hash=body.hashes[-1],
         applied_through=placement.applied_through,
         queued=terminals.shown(queued),
-        missing=terminals.shown(terminals.missing_ranges(placement.applied_through, queued)),
+        missing=terminals.shown(terminals.missing_ranges(placement.applied_through, queued, work.position.lost)),
         forked=work.position.forked or placement.forked,
-        exceptions=tuple(_raised(record) for record in records),
+        exceptions=raised_for(delivery.key, records),
     )
 
 
-def _raised(record: sales.ExceptionRecord) -> RaisedException:
-    return RaisedException(record.sequence, record.code, record.detail, record.branch or None)
+def raised_for(key: tuple[UUID, int], records: Iterable[sales.ExceptionRecord]) -> tuple[RaisedException, ...]:
+    """Those exceptions that an answer to this terminal and epoch names."""
+    return tuple(
+        RaisedException(record.sequence, record.code, record.detail, record.branch or None)
+        for record in records
+        if (record.terminal_id, record.epoch) == key
+    )

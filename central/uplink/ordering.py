@@ -4,12 +4,15 @@ The rules (contract, section 4), numbered as tests cite them. Branch 0, the chai
 
 (1) A line that is stored with the same bytes is a duplicate and changes nothing.
 (2) A line whose sequence has other bytes, or whose `prev` is not the hash of the stored line before it, begins a fork:
-    it and all after it leave the chain, what stood before it in the body is stored on the chain.
+    it and all after it leave the chain, what stood before it in the body is stored on the chain. Queued lines that
+    are the forked ones, or go on from them, came before their time: they leave the chain with them.
 (3) A line is applied when all before it are applied or declared lost; until then it is queued.
 (4) The queue is made of ranges, and in each range every line fits the one before it. Where a body closes a gap and
-    the queued line behind it does not fit, that line and everything queued after it become a branch.
+    the queued line behind it does not fit, that line and everything queued after it become a branch, and the body
+    goes on where it stood.
 (5) A sequence at or below `applied_through` that is not stored was declared lost. When it turns up it is held; a run of
-    such lines that reaches the next stored line is applied late if that one fits it, else the run is the fork.
+    such lines that reaches the next stored line is applied late if that one fits it, else the run is the fork. So a
+    held run that reaches an applied line is due: a transaction before took a part of its turn alone.
 (6) A body that starts more than `ahead_max` past `applied_through` is refused whole.
 """
 
@@ -91,7 +94,8 @@ class Placement(Struct, frozen=True, kw_only=True):
 
     `queue`, `hold` and `apply` may name lines of the body, which are then stored in that state, `apply` also lines that
     were queued or held before. `late` is the part of `apply` that was declared lost. From `fork_at` on the body's
-    lines belong to a branch, and with them the held lines in `unheld`; from `unqueued_from` on, what was queued.
+    lines belong to a branch, and with them the stored lines in `leaving`, held or queued until now; from
+    `unqueued_from` on, all that was queued before belongs to another.
     """
 
     duplicates: int
@@ -101,7 +105,7 @@ class Placement(Struct, frozen=True, kw_only=True):
     applied_through: int
     queued: Ranges
     fork_at: int | None = None
-    unheld: Ranges = ()
+    leaving: Ranges = ()
     unqueued_from: int | None = None
 
     @property
@@ -130,21 +134,34 @@ def place(kept: Kept, span: Span) -> Placement | TooFarAhead:
     if span.first > kept.applied_through + ahead_max:
         return TooFarAhead(missing_before(kept, span.first))
     fork_at = _first_contradiction(kept, span)
+    misfit = _queued_misfit(kept, span, span.last + 1 if fork_at is None else fork_at)
+    if misfit is None:
+        return _placed(kept, span, fork_at)
+    without_misfit = structs.replace(
+        kept,
+        queued=within(kept.queued, 0, misfit - 1),
+        lines={s: line for s, line in kept.lines.items() if s < misfit},
+    )
+    placement = _placed(without_misfit, span, _first_contradiction(without_misfit, span))
+    return structs.replace(placement, unqueued_from=misfit)
+
+
+def _placed(kept: Kept, span: Span, fork_at: int | None) -> Placement:
+    """The placement of a body that no queued line misfits."""
     accepted = range(span.first, span.last + 1 if fork_at is None else fork_at)
-    runs_late, misfit = _late_runs(kept, span, accepted)
-    unheld: Ranges = ()
+    late, misfit = _late_runs(kept, span, accepted)
+    leaving: Ranges = ()
     if misfit is not None:
         fork_at = max(misfit[0], span.first)
-        unheld = runs(s for s in range(misfit[0], misfit[1] + 1) if s in kept.lines)
+        leaving = runs(s for s in range(misfit[0], misfit[1] + 1) if s in kept.lines)
         accepted = range(span.first, fork_at)
+    queued = kept.queued
+    if fork_at is not None:
+        follow = _queued_behind(kept, span, fork_at)
+        leaving, queued = union(leaving, follow), without(queued, follow)
     new = runs(s for s in accepted if s not in kept.lines)
-    ahead = within(new, kept.applied_through + 1, span.last)
-    queued = union(kept.queued, ahead)
-    unqueued_from = _misfit_behind(kept, span, accepted, ahead)
-    if unqueued_from is not None:
-        queued = within(queued, 0, unqueued_from - 1)
+    queued = union(queued, within(new, kept.applied_through + 1, span.last))
     in_order, applied_through = _in_turn(kept, queued)
-    late = tuple(run for run in runs_late if misfit is None or run[1] < misfit[0])
     return Placement(
         duplicates=sum(1 for s in accepted if s in kept.lines),
         store=new,
@@ -153,8 +170,7 @@ def place(kept: Kept, span: Span) -> Placement | TooFarAhead:
         applied_through=applied_through,
         queued=tuple(part for part in queued if part[0] > applied_through),
         fork_at=fork_at,
-        unheld=unheld,
-        unqueued_from=unqueued_from,
+        leaving=leaving,
     )
 
 
@@ -174,15 +190,43 @@ def _first_contradiction(kept: Kept, span: Span) -> int | None:
     return None
 
 
+def _queued_misfit(kept: Kept, span: Span, end: int) -> int | None:
+    """The queued line right behind new lines of the body, of those before `end`, where it does not fit them (4).
+
+    It stands at `end` itself: within the body a queued line before it has the body's own bytes.
+    """
+    before = end - 1
+    stored = kept.lines.get(end)
+    if stored is None or before in kept.lines or not max(span.first, kept.applied_through + 1) <= before <= span.last:
+        return None
+    return end if stored.prev != span.hash_at(before) else None
+
+
+def _queued_behind(kept: Kept, span: Span, fork_at: int) -> Ranges:
+    """The queued ranges that begin with one of a body's forked lines, or with the line that goes on from its last (2).
+
+    Whole ranges: a queued line before such a one would be the body's own too.
+    """
+    return tuple(
+        (start, end)
+        for start, end in kept.queued
+        if fork_at <= start <= span.last + 1
+        and (stored := kept.lines.get(start)) is not None
+        and (stored.prev if start > span.last else stored.hash) == span.hash_at(min(start, span.last))
+    )
+
+
 def _late_runs(kept: Kept, span: Span, accepted: range) -> tuple[Ranges, Range | None]:
     """The runs of lost lines that this body brings to the next stored line: those that fit, and the first that does
     not (5)."""
     new = [s for s in accepted if s <= kept.applied_through and s not in kept.lines]
     held = [s for s, line in kept.lines.items() if line.held]
-    # A run that ends where the chain's next line comes with this very body is complete too.
-    candidates = runs([*new, *held])
     fitting: list[Range] = []
-    for start, end in candidates:
+    # A run that ends where the chain's next line comes with this very body is complete too.
+    for start, end in runs([*new, *held]):
+        # Held lines behind the body's last are checked here; those inside it or before it are known to be its own.
+        if start <= span.last < end and kept.lines[span.last + 1].prev != _hash_of(kept, span, span.last):
+            return tuple(fitting), (start, span.last)
         prev = _prev_of(kept, span, accepted, end + 1)
         if prev is None:
             continue
@@ -202,15 +246,6 @@ def _prev_of(kept: Kept, span: Span, accepted: range, sequence: int) -> str | No
 def _hash_of(kept: Kept, span: Span, sequence: int) -> str:
     stored = kept.lines.get(sequence)
     return span.hash_at(sequence) if stored is None else stored.hash
-
-
-def _misfit_behind(kept: Kept, span: Span, accepted: range, ahead: Ranges) -> int | None:
-    """The queued line right behind the body's new lines, where it does not fit them (4)."""
-    for _, end in ahead:
-        prev = _prev_of(kept, span, accepted, end + 1)
-        if prev is not None and prev != span.hash_at(end):
-            return end + 1
-    return None
 
 
 def _in_turn(kept: Kept, queued: Ranges) -> tuple[Ranges, int]:
@@ -256,15 +291,18 @@ def cut_turn(turn: Ranges, applied_through: int, lines_max: int) -> tuple[Ranges
     return tuple(taken), (taken[-1][1] if left and taken else applied_through), tuple(left)
 
 
-def cut_placement(placement: Placement, lines_max: int) -> Placement:
-    """A placement that applies `lines_max` lines in order at most; the rest of its turn is queued, for the next one."""
+def cut_placement(kept: Kept, placement: Placement, lines_max: int) -> Placement:
+    """A placement that applies `lines_max` lines in order at most, and as many late ones; the rest of its turn stays
+    queued or held, for the next one."""
     in_order = without(placement.apply, placement.late)
     taken, applied_through, left = cut_turn(in_order, placement.applied_through, lines_max)
-    if not left:
+    late, _, held = cut_turn(placement.late, kept.applied_through, lines_max)
+    if not left and not held:
         return placement
     return structs.replace(
         placement,
-        apply=union(placement.late, taken),
+        apply=union(late, taken),
+        late=late,
         applied_through=applied_through,
         queued=union(left, placement.queued),
     )

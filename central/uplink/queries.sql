@@ -49,11 +49,64 @@ where e.tenant_id = $1 and e.terminal_id = u.terminal_id and e.epoch = u.epoch a
   and e.sequence = u.sequence
 
 -- move_to_branch --
--- Lines of the chain that turned out to be another writer's: queued ones from a sequence on, or a held run.
+-- Lines of the chain that turned out to be another writer's: queued ones, or a held run.
 update till.events e
 set branch = $4, state = 'kept'
 where e.tenant_id = $1 and e.terminal_id = $2 and e.epoch = $3 and e.branch = 0
-  and e.sequence between $5 and $6 and e.state in ('queued', 'held')
+  and e.sequence between $5 and $6 and $7::text::int8multirange @> e.sequence and e.state in ('queued', 'held')
+
+-- rehang_branches --
+-- Branches that hung on such lines hang on them where they are now.
+update till.branches b
+set hang_branch = $4
+where b.tenant_id = $1 and b.terminal_id = $2 and b.epoch = $3 and b.branch <> $4 and b.hang_branch = 0
+  and b.hang_sequence between $5 and $6 and $7::text::int8multirange @> b.hang_sequence
+
+-- waiting_hashes --
+-- Lines that wait on the chain, in some ranges.
+select e.sequence, e.line_hash
+from till.events e
+where e.tenant_id = $1 and e.terminal_id = $2 and e.epoch = $3 and e.branch = 0
+  and e.sequence between $4 and $5 and $6::text::int8multirange @> e.sequence and e.state in ('queued', 'held')
+
+-- held_sequences --
+-- Lines that were lost and turned up, in their order.
+select e.sequence
+from till.events e
+where e.tenant_id = $1 and e.terminal_id = $2 and e.epoch = $3 and e.branch = 0 and e.state = 'held'
+order by e.sequence
+
+-- unbooked_lines --
+-- The first kept lines of a branch whose very bytes are booked nowhere else.
+select e.sequence, e.state, e.received_at, e.line_hash, e.line
+from till.events e
+where e.tenant_id = $1 and e.terminal_id = $2 and e.epoch = $3 and e.branch = $4 and e.state = 'kept'
+  and not exists (
+      select from till.events twin
+      where twin.tenant_id = $1 and twin.terminal_id = $2 and twin.epoch = $3 and twin.branch = any($5::integer[])
+        and twin.sequence = e.sequence and twin.line_hash = e.line_hash and twin.state = any($6::text[]))
+order by e.sequence
+limit $7
+
+-- booked_hashes --
+-- What branches have booked between two sequences.
+select e.sequence, e.line_hash
+from till.events e
+where e.tenant_id = $1 and e.terminal_id = $2 and e.epoch = $3 and e.branch = any($4::integer[])
+  and e.sequence between $5 and $6 and e.state = any($7::text[])
+
+-- unfinished_epochs --
+-- Epochs, after one of them, where a transaction may have left a turn to the next: adopted branches with lines to apply,
+-- and lost lines that turned up.
+select u.terminal_id, u.epoch
+from (
+    select b.terminal_id, b.epoch from till.branches b where b.tenant_id = $1 and b.waiting
+    union
+    select e.terminal_id, e.epoch from till.events e where e.tenant_id = $1 and e.state = 'held'
+) u
+where (u.terminal_id, u.epoch) > ($2, $3)
+order by u.terminal_id, u.epoch
+limit $4
 
 -- branches_of_epoch --
 select b.branch, b.hang_branch, b.hang_sequence, b.kept::text as kept, b.state, b.waiting
@@ -70,9 +123,11 @@ join till.events e
 where b.tenant_id = $1 and e.tenant_id = $1 and b.terminal_id = $2 and b.epoch = $3 and e.sequence = any($4::bigint[])
 
 -- branch_hashes_between --
-select e.sequence, e.line_hash
-from till.events e
-where e.tenant_id = $1 and e.terminal_id = $2 and e.epoch = $3 and e.branch = $4 and e.sequence between $5 and $6
+select e.branch, e.sequence, e.line_hash
+from till.branches b
+join till.events e
+    on e.tenant_id = b.tenant_id and e.terminal_id = b.terminal_id and e.epoch = b.epoch and e.branch = b.branch
+where b.tenant_id = $1 and e.tenant_id = $1 and b.terminal_id = $2 and b.epoch = $3 and e.sequence between $4 and $5
 
 -- insert_branch --
 insert into till.branches (tenant_id, terminal_id, branch, epoch, hang_branch, hang_sequence, kept, state, created_at)
@@ -109,13 +164,6 @@ limit $4
 select e.state
 from till.events e
 where e.tenant_id = $1 and e.terminal_id = $2 and e.epoch = $3 and e.branch = $4 and e.sequence = $5
-
--- lost_ahead --
--- What was declared lost and is not passed yet.
-select l.from_sequence, l.to_sequence
-from till.lost_sequences l
-where l.tenant_id = $1 and l.terminal_id = $2 and l.epoch = $3 and l.to_sequence > $4
-order by l.from_sequence
 
 -- insert_lost --
 insert into till.lost_sequences (tenant_id, terminal_id, epoch, from_sequence, to_sequence, declared_at, declared_by, note)

@@ -11,7 +11,7 @@ from central.tenant_session import TenantSession
 from central.terminals import EpochPosition
 from central.uplink.lines import Line, Row, State, chain, stored_line
 from central.uplink.ordering import Kept, Span, StoredLine
-from central.uplink.ranges import Range, Ranges, runs, within
+from central.uplink.ranges import Range, runs, within
 from protocol.events import read_line
 
 QUERIES: Final = load_queries(Path(__file__).with_name("queries.sql"))
@@ -58,9 +58,6 @@ async def kept(session: TenantSession, position: EpochPosition, span: Span) -> K
     late = range(span.first, min(span.last, position.applied_through) + 1)
     if any(line.held for line in lines.values()) or any(sequence not in lines for sequence in late):
         lines |= await _held(session, epoch, span, lines)
-    lost: Ranges = ()
-    if position.queued:
-        lost = await lost_ahead(session, position)
     hashes: frozenset[str] = frozenset()
     if span.first not in lines and span.first - 1 not in lines and span.first != position.applied_through + 1:
         around = [span.first - 1, span.first]
@@ -71,7 +68,7 @@ async def kept(session: TenantSession, position: EpochPosition, span: Span) -> K
         applied_through=position.applied_through,
         applied_hash=position.applied_hash,
         queued=position.queued,
-        lost=lost,
+        lost=position.lost_ahead,
         lines=lines,
         branch_hashes=hashes,
     )
@@ -99,14 +96,6 @@ async def _held(
 def _stored(row: Any) -> StoredLine:
     raw = row["line"]
     return StoredLine(row["line_hash"].hex(), read_line(raw).prev if raw is not None else "", row["state"] == "held")
-
-
-async def lost_ahead(session: TenantSession, position: EpochPosition) -> Ranges:
-    """The ranges that were declared lost and are not passed yet."""
-    rows = await session.driver.fetch(
-        QUERIES.lost_ahead, session.tenant_id, position.terminal_id, position.epoch, position.applied_through
-    )
-    return tuple((row["from_sequence"], row["to_sequence"]) for row in rows)
 
 
 async def stored_lines(
@@ -139,15 +128,6 @@ async def stored_lines(
         )
         for row in rows
     ]
-
-
-async def move_to_branch(session: TenantSession, position: EpochPosition, branch: int, ranges: Ranges) -> None:
-    """Take lines that wait on the chain off it."""
-    for start, end in ranges:
-        status = await session.driver.execute(
-            QUERIES.move_to_branch, session.tenant_id, position.terminal_id, position.epoch, branch, start, end
-        )
-        check_count(status, end - start + 1)
 
 
 async def insert_lost(

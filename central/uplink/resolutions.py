@@ -6,7 +6,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from central import sales
+from central import sales, terminals
 from central.http import Invalid, NotFound, Request
 from central.http.paging import read_cursor, write_cursor
 from central.sales.booked import NewException
@@ -14,11 +14,11 @@ from central.tenancy import audit
 from central.tenant_session import TenantSession, tenant_session
 from central.terminals.epoch_position import read_ranges
 from central.terminals.repository import terminal
-from central.uplink import branches
+from central.uplink import adoption
 from central.uplink.lines import chain
 from central.uplink.ordering import is_missing
 from central.uplink.problems import AlreadyResolved
-from central.uplink.ranges import Range, Ranges, size
+from central.uplink.ranges import Range, Ranges, size, union
 from central.uplink.repository import QUERIES, insert_lost
 from central.uplink.turns import known, locked_position
 from central.uplink.uplink import Uplink
@@ -120,7 +120,7 @@ async def resolve(
             session, f"{action}_branch", "terminal", str(terminal_id), None, {"branch": branch, "note": note}
         )
         if not adopted:
-            await branches.settle(session, position)
+            await adoption.settle(session, position)
     await services.of(Uplink).go_on(request.tenant_id, terminal_id, epoch)
 
 
@@ -135,10 +135,11 @@ async def declare_lost(request: Request, terminal_id: UUID, epoch: int, lost: Ra
         raise Invalid("the range ends before it begins", field="to")
     async with tenant_session(services.database, request.caller) as session:
         position = await locked_position(session, terminal_id, epoch)
-        if not is_missing(await known(session, position), first, last):
+        if not is_missing(known(position), first, last):
             raise Invalid("only what is missing before a queued line can be declared lost", field="from")
         now = services.clock()
         await insert_lost(session, position, lost, now=now, by=request.caller.id, note=note)
+        await terminals.mark_lost(session, terminal_id, epoch, union(position.lost, (lost,)))
         await audit.record(
             session,
             "declare_lost",

@@ -69,7 +69,7 @@ async def _some(
         await withdraw(session, [(code, subject_of(line.key)) for line in readable for code in exception_codes], now)
         booking = await book(session, application, now, services.ids, carefully=carefully)
         moves = [_counted(positions[key], counter) for key, counter in sorted(booking.receipt_counters.items())]
-        await terminals.move_positions(session, moves, now)
+        await terminals.move_positions(session, moves, None)
     unreadable = sum(record.code == "unreadable" for record in booking.raised)
     found.tried += len(rows)
     found.applied += len(readable) - unreadable

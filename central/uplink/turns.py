@@ -1,28 +1,32 @@
-"""Turns that come without a body: the queue behind a declared loss, adopted branches, and what one transaction left."""
+"""Turns that come without a body: the queue behind a declared loss, found lines, adopted branches, and what one
+transaction left to the next."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
+
+from msgspec import Struct
 
 from central import sales, terminals
 from central.http import NotFound
 from central.tenant_session import TenantSession
 from central.terminals import EpochPosition, PositionMove
-from central.uplink import branches
+from central.uplink import adoption
 from central.uplink.application import Application, book
 from central.uplink.ingest import turn_lines_max
-from central.uplink.lines import Line
+from central.uplink.lines import Line, State
 from central.uplink.ordering import Kept, cut_turn, turn_of_queue, unknown_hash
-from central.uplink.repository import lost_ahead, move_states, stored_lines
+from central.uplink.ranges import Ranges, runs
+from central.uplink.repository import QUERIES, move_states, stored_lines
 
 
-class Turn:
+class Turn(Struct, frozen=True):
     """What came of a turn: the exceptions that it raised, where the chain stands, and whether there is more to take."""
 
-    def __init__(self, raised: list[sales.ExceptionRecord], move: PositionMove, more: bool) -> None:
-        self.raised = raised
-        self.move = move
-        self.more = more
+    raised: list[sales.ExceptionRecord]
+    move: PositionMove
+    lost: Ranges
+    more: bool
 
 
 async def locked_position(session: TenantSession, terminal_id: UUID, epoch: int) -> EpochPosition:
@@ -33,13 +37,13 @@ async def locked_position(session: TenantSession, terminal_id: UUID, epoch: int)
     return position
 
 
-async def known(session: TenantSession, position: EpochPosition) -> Kept:
+def known(position: EpochPosition) -> Kept:
     """What is queued and lost of an epoch, without any of its lines."""
     return Kept(
         applied_through=position.applied_through,
         applied_hash=position.applied_hash,
         queued=position.queued,
-        lost=await lost_ahead(session, position) if position.queued else (),
+        lost=position.lost_ahead,
     )
 
 
@@ -51,31 +55,60 @@ async def take_turn(
     *,
     carefully: bool = False,
 ) -> Turn:
-    """Apply what of an epoch's queue and adopted branches can be, `turn_lines_max` lines of each at most.
+    """Apply what of an epoch's queue, found lines and adopted branches can be, `turn_lines_max` lines of each at most.
 
     `carefully` books each event by itself.
     """
-    whole, reached = turn_of_queue(await known(session, position))
-    taken, applied_through, left = cut_turn(whole, reached, turn_lines_max)
     application = Application()
+    found, _, found_left = cut_turn(await _found(session, position), position.applied_through, turn_lines_max)
+    for span in found:
+        lines = await stored_lines(session, position, span, states=["held"])
+        await _apply(session, position, application, lines, None)
+    whole, reached = turn_of_queue(known(position))
+    taken, applied_through, left = cut_turn(whole, reached, turn_lines_max)
     last: Line | None = None
     previous = position.last_created_at
     for span in taken:
         lines = await stored_lines(session, position, span, states=["queued"])
-        await move_states(session, [(line, line.applied_state) for line in lines])
-        application.add(lines, position, previous=previous)
+        await _apply(session, position, application, lines, previous)
         last = lines[-1]
         previous = last.created_at
     more = False
     if position.forked:
-        more = await branches.apply_adopted(
+        more = await adoption.apply_adopted(
             session, position, application, applied_through=applied_through, limit=turn_lines_max
         )
     booking = await book(session, application, now, ids, carefully=carefully)
     counter = booking.receipt_counters.get((position.terminal_id, position.epoch), position.receipt_counter)
     move = _moved(position, applied_through, last, counter)
-    await terminals.move_positions(session, [move], now)
-    return Turn(booking.raised, move, bool(left) or more)
+    await terminals.move_positions(session, [move], None)
+    return Turn(booking.raised, move, position.lost, bool(left) or bool(found_left) or more)
+
+
+async def _found(session: TenantSession, position: EpochPosition) -> Ranges:
+    """Runs of lost lines that turned up and reach the next stored line, so that it is their turn."""
+    epoch = (session.tenant_id, position.terminal_id, position.epoch)
+    held = runs(row["sequence"] for row in await session.driver.fetch(QUERIES.held_sequences, *epoch))
+    if not held:
+        return ()
+    behind = [end + 1 for _, end in held]
+    stored = {row["sequence"] for row in await session.driver.fetch(QUERIES.lines_at, *epoch, behind)}
+    return tuple(run for run in held if run[1] + 1 in stored)
+
+
+async def _apply(
+    session: TenantSession,
+    position: EpochPosition,
+    application: Application,
+    lines: Sequence[Line],
+    previous: datetime | None,
+) -> None:
+    """Give lines of the chain, whose turn has come, their state, and add those that no adopted branch has booked."""
+    passed_over = await adoption.booked_on_branches(session, position, lines)
+    kept: State = "kept"
+    states = [(line, kept if line.sequence in passed_over else line.applied_state) for line in lines]
+    await move_states(session, states)
+    application.add([line for line in lines if line.sequence not in passed_over], position, previous=previous)
 
 
 def _moved(position: EpochPosition, applied_through: int, last: Line | None, receipt_counter: int) -> PositionMove:

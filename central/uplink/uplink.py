@@ -5,12 +5,12 @@ from uuid import UUID
 
 from msgspec import structs
 
-from central import terminals
+from central import sales, terminals
 from central.http import Services
 from central.tenant_session import operator, tenant_session
 from central.uplink.application import is_fault_of_values
 from central.uplink.group_commit import GroupCommit
-from central.uplink.ingest import Delivery, Outcome, ingest
+from central.uplink.ingest import Delivery, Outcome, ingest, raised_for
 from central.uplink.turns import Turn, locked_position, take_turn
 from protocol.uplink import UplinkAnswer
 
@@ -41,11 +41,14 @@ class Uplink:
         return outcomes
 
     async def go_on(self, tenant_id: UUID, terminal_id: UUID, epoch: int) -> Turn:
-        """Apply what an epoch's queue and adopted branches still have, some lines a transaction, until none is left."""
+        """Apply what an epoch's queue, found lines and adopted branches still have, some lines a transaction, until
+        none is left; answers the last turn, with what all of them raised."""
+        raised: list[sales.ExceptionRecord] = []
         while True:
             turn = await self._take_turn(tenant_id, terminal_id, epoch, carefully=False)
+            raised += turn.raised
             if not turn.more:
-                return turn
+                return structs.replace(turn, raised=raised)
 
     async def _take_turn(self, tenant_id: UUID, terminal_id: UUID, epoch: int, *, carefully: bool) -> Turn:
         services = self._services
@@ -60,7 +63,8 @@ class Uplink:
 
 
 def _moved_on(outcome: Outcome, turn: Turn) -> Outcome:
-    """An acknowledgement with where the chain stands after the turns that followed its transaction."""
+    """An acknowledgement with where the chain stands after the turns that followed its transaction, and with what they
+    raised."""
     if not isinstance(outcome, UplinkAnswer):
         return outcome
     move = turn.move
@@ -68,5 +72,6 @@ def _moved_on(outcome: Outcome, turn: Turn) -> Outcome:
         outcome,
         applied_through=move.applied_through,
         queued=terminals.shown(move.queued),
-        missing=terminals.shown(terminals.missing_ranges(move.applied_through, move.queued)),
+        missing=terminals.shown(terminals.missing_ranges(move.applied_through, move.queued, turn.lost)),
+        exceptions=(*outcome.exceptions, *raised_for((move.terminal_id, move.epoch), turn.raised)),
     )

@@ -13,7 +13,7 @@ import pytest
 from central import downlink, ledger, reporting
 from central.database import DatabaseUnavailableError
 from central.sales import voids
-from central.uplink import application, branches, ingest, ordering
+from central.uplink import adoption, application, branches, ingest, ordering
 from central.uplink.uplink import Uplink as CentralUplink
 from protocol.uplink import UplinkAnswer
 from terminal_agent import catalogue, journal, uplink
@@ -73,23 +73,23 @@ def a_greater_where_at_least_was_meant(patch: pytest.MonkeyPatch) -> None:
 
 def a_branch_that_drops_its_last_line(patch: pytest.MonkeyPatch) -> None:
     """Of forked lines all but the last are kept, and all are answered for."""
-    real = branches.keep_lines
+    real = branches.keep_fork
 
-    async def keep_lines(session: Any, position: Any, lines: Any, **how: Any) -> Any:
-        branch = await real(session, position, lines[:-1] or lines, **how)
+    async def keep_fork(session: Any, position: Any, lines: Any, leaving: Any, **how: Any) -> Any:
+        branch = await real(session, position, lines[:-1] or lines, leaving, **how)
         return msgspec.structs.replace(branch, kept=((branch.first, max(branch.kept_through, lines[-1].sequence)),))
 
-    patch.setattr(branches, "keep_lines", keep_lines)
+    patch.setattr(branches, "keep_fork", keep_fork)
 
 
 def a_branch_that_is_adopted_and_not_booked(patch: pytest.MonkeyPatch) -> None:
     """Adopting a branch marks its lines and adds none of them."""
-    real = branches.apply_adopted
+    real = adoption.apply_adopted
 
     async def apply_adopted(session: Any, position: Any, applied: Any, **how: Any) -> Any:
         return await real(session, position, application.Application(), **how)
 
-    patch.setattr(branches, "apply_adopted", apply_adopted)
+    patch.setattr(adoption, "apply_adopted", apply_adopted)
 
 
 def entries_that_are_posted_twice(patch: pytest.MonkeyPatch) -> None:

@@ -55,6 +55,16 @@ def test_missing_and_queued_ranges_cover_what_follows_without_overlap(stored: li
         assert write_ranges(tuple(queued)) == "{" + ",".join(f"[{a},{b}]" for a, b in queued) + "}"
 
 
+def test_what_was_declared_lost_is_not_missing_any_more() -> None:
+    queued = ((7, 8), (12, 12))
+
+    assert missing_ranges(2, queued) == ((3, 6), (9, 11))
+    assert missing_ranges(2, queued, ((5, 6),)) == ((3, 4), (9, 11))
+    assert missing_ranges(2, queued, ((1, 1), (4, 4), (9, 11))) == ((3, 3), (5, 6))
+    assert missing_ranges(2, (), ((5, 6),)) == ()
+    assert missing_ranges(6, ((12, 12),), ((5, 8),)) == ((9, 11),)
+
+
 def test_ranges_are_read_as_postgresql_writes_them() -> None:
     assert read_ranges("{}") == ()
     assert read_ranges("{[3,6)}") == ((3, 5),)

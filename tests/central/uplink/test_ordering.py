@@ -1,8 +1,11 @@
 """The order of lines, against a model that keeps every line; numbers cite central/uplink/ordering.py."""
 
+import random
+from collections import Counter
 from hashlib import sha256
-from itertools import pairwise
+from itertools import pairwise, permutations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -83,22 +86,20 @@ class Epoch:
         return placement
 
     def _keep(self, span: Span, placement: Placement) -> None:
-        before = dict(self.lines)
+        before = {s: self.lines[s] for s in self.applied}
+        if placement.unqueued_from is not None:
+            self._branch_off({s: self.lines.pop(s) for s in list(self.lines) if s >= placement.unqueued_from})
+        leaving = {s: self.lines.pop(s) for start, end in placement.leaving for s in range(start, end + 1)}
+        assert all(line.held or s > self.applied_through for s, line in leaving.items())
+        self._branch_off(leaving)
+        if placement.fork_at is not None:
+            forked = range(placement.fork_at, span.last + 1)
+            self._branch_off({s: StoredLine(span.hash_at(s), span.prev_at(s)) for s in forked})
         for start, end in placement.store:
             for sequence in range(start, end + 1):
                 assert sequence not in self.lines
                 held = sequence <= self.applied_through
                 self.lines[sequence] = StoredLine(span.hash_at(sequence), span.prev_at(sequence), held)
-        branch: dict[int, StoredLine] = {}
-        if placement.fork_at is not None:
-            branch |= {s: StoredLine(span.hash_at(s), span.prev_at(s)) for s in range(placement.fork_at, span.last + 1)}
-        for start, end in placement.unheld:
-            branch |= {s: self.lines.pop(s) for s in range(start, end + 1)}
-        if branch:
-            self.branches.append(branch)
-        if placement.unqueued_from is not None:
-            gone = [s for s in self.lines if s >= placement.unqueued_from]
-            self.branches.append({s: self.lines.pop(s) for s in gone})
         for start, end in placement.apply:
             for sequence in range(start, end + 1):
                 assert sequence not in self.applied
@@ -112,6 +113,18 @@ class Epoch:
             assert sequence not in before or self.lines[sequence].hash == before[sequence].hash
         self.applied_through, self.queued = placement.applied_through, placement.queued
         assert self.queued == runs(s for s in self.lines if s > self.applied_through)
+
+    def _branch_off(self, lines: dict[int, StoredLine]) -> None:
+        """What leaves the chain, or never comes to it; a line that a branch has already changes nothing."""
+        known = {line.hash for branch in self.branches for line in branch.values()}
+        branch = {s: line for s, line in lines.items() if line.hash not in known}
+        if branch:
+            self.branches.append(branch)
+
+    def hashes_kept(self) -> set[str]:
+        """Every line on the chain or on a branch."""
+        chain = {line.hash for line in self.lines.values()}
+        return chain | {line.hash for branch in self.branches for line in branch.values()}
 
     def was_lost(self, sequence: int) -> bool:
         return any(start <= sequence <= end for start, end in self.lost)
@@ -185,14 +198,71 @@ def test_a_clone_in_any_order_loses_no_line_and_applies_none_twice(
     for name, first, last in bodies:
         epoch.deliver(writers[name].body(first, last))
 
-    kept = {line.hash for line in epoch.lines.values()}
-    kept |= {line.hash for branch in epoch.branches for line in branch.values()}
-    sent = {
-        writer.hashes[s] for name, first, last in bodies for writer in (writers[name],) for s in range(first, last + 1)
-    }
-    assert kept == sent
+    sent = set(original.hashes.values()) | set(writers["theirs"].hashes.values())
+    assert epoch.hashes_kept() == sent - {GENESIS}
     assert epoch.branches
+    assert epoch.queued == ()
     assert sorted(epoch.applied) == epoch.applied == list(range(1, epoch.applied_through + 1))
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs"),
+    [
+        ([(1, 2), (3, 4), (5, 6)], [(3, 4), (5, 6), (7, 8)]),
+        ([(1, 1), (2, 4)], [(2, 2), (3, 3), (4, 4), (5, 5)]),
+        ([(1, 3), (4, 4), (5, 5)], [(1, 3), (4, 4), (5, 5), (6, 6)]),
+        ([(1, 2), (3, 3), (4, 5), (6, 7)], [(3, 5), (6, 6), (7, 7)]),
+        ([(1, 2), (3, 5), (4, 7)], [(2, 4), (3, 3), (5, 6), (6, 8)]),
+    ],
+    ids=str,
+)
+def test_however_the_bodies_of_two_disks_come_each_line_of_the_clone_is_on_one_branch(
+    mine: list[tuple[int, int]], theirs: list[tuple[int, int]]
+) -> None:
+    """(2), (4)"""
+    shared = 2
+    original = Writer("a", mine[-1][1])
+    clone = Writer("b", theirs[-1][1], clone_of=original, after=shared)
+    bodies = [original.body(*of) for of in mine] + [clone.body(*of) for of in theirs]
+    everything = {hash_ for span in bodies for hash_ in span.hashes}
+    for order in permutations(bodies):
+        epoch = Epoch()
+        for span in order:
+            epoch.deliver(span)
+
+        assert (epoch.queued, epoch.hashes_kept()) == ((), everything)
+        chain = [epoch.lines[s].hash for s in range(1, epoch.applied_through + 1)]
+        winner = original if chain[-1] in original.hashes.values() else clone
+        assert chain == [winner.hashes[s] for s in range(1, epoch.applied_through + 1)]
+        on_branches = Counter(line.hash for branch in epoch.branches for line in branch.values())
+        loser = clone if winner is original else original
+        assert all(on_branches[loser.hashes[s]] == 1 for s in loser.hashes if s > shared)
+        assert set(on_branches.values()) == {1}
+
+
+@settings(max_examples=500)
+@given(cloned_deliveries(), st.integers(0, 9), st.integers(1, 6), st.integers(0, 2**32))
+def test_a_clone_of_a_clone_in_any_order_leaves_nothing_missing(
+    case: tuple[int, int, int, list[tuple[str, int, int]]], cloned_after: int, lines: int, seed: int
+) -> None:
+    """(2), (4)"""
+    after, mine, theirs, bodies = case
+    original = Writer("a", mine)
+    clone = Writer("b", theirs, clone_of=original, after=after)
+    second_after = min(cloned_after, theirs)
+    second = Writer("c", second_after + lines, clone_of=clone, after=second_after)
+    writers = {"mine": original, "theirs": clone}
+    spans = [writers[name].body(first, last) for name, first, last in bodies]
+    chance = random.Random(seed)
+    spans += [second.body(s, min(s + chance.randint(0, 2), second_after + lines)) for s in second.hashes if s]
+    chance.shuffle(spans)
+    epoch = Epoch()
+    for span in spans:
+        epoch.deliver(span)
+
+    assert epoch.hashes_kept() == {hash_ for span in spans for hash_ in span.hashes}
+    assert epoch.queued == ()
+    assert epoch.applied == list(range(1, epoch.applied_through + 1))
 
 
 def test_a_line_with_other_bytes_begins_a_fork_and_what_fits_before_it_stays() -> None:
@@ -322,8 +392,8 @@ def test_lost_lines_that_do_not_reach_what_is_stored_are_a_fork_with_all_that_wa
     placement = epoch.deliver(clone.body(5, 6))
 
     assert isinstance(placement, Placement)
-    assert (placement.fork_at, placement.unheld, placement.store) == (5, ((3, 4),), ())
-    assert sorted(epoch.branches[0]) == [3, 4, 5, 6]
+    assert (placement.fork_at, placement.leaving, placement.store) == (5, ((3, 4),), ())
+    assert [sorted(branch) for branch in epoch.branches] == [[3, 4], [5, 6]]
 
 
 @settings(max_examples=300)
@@ -364,7 +434,7 @@ def test_a_long_turn_is_taken_in_parts(lines_max: int, first_queued: int) -> Non
 
     whole = place(epoch.kept(span), span)
     assert isinstance(whole, Placement)
-    part = cut_placement(whole, lines_max)
+    part = cut_placement(epoch.kept(span), whole, lines_max)
 
     through = min(lines_max, 20)
     assert (part.apply, part.applied_through) == (((1, through),), through)
