@@ -4,7 +4,8 @@
     {"do": "receipts", "from": 0}             → {"ok": true, "receipts": ["…"]}
     {"do": "scan", "text": "4006381333931"}   → {"ok": true, "scans": 1}
 
-An `id` in a request comes back in its answer. Over the standard streams the device goes when its parent does.
+Every device does `set` (its conditions, dribble, busy), `cut_line`, `unplug`, `replug` and `attended` (waits for a till
+on TCP). An `id` in a request comes back in its answer. Over the standard streams the device goes when its parent does.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from hardware.simulated.device import SimulatedDevice
 from hardware.simulated.display import SimulatedDisplay
 from hardware.simulated.printer import SimulatedPrinter
 from hardware.simulated.scale import SimulatedScale
@@ -30,22 +32,14 @@ class BadRequest(ValueError):  # noqa: N818
 
 
 def printer_handler(printer: SimulatedPrinter) -> Handler:
-    """What can be asked of a simulated printer: set, fault_after, cut_line, unplug, replug, power_cycle, receipts,
-    paper, counts, pulses.
-    """
+    """What can be asked of a simulated printer: fault_after, power_cycle, receipts, paper, counts, pulses."""
 
     async def handle(request: dict[str, Any]) -> dict[str, Any]:
-        match request.pop("do", None):
-            case "set":
-                printer.set(**request)
+        match do := request.pop("do", None):
+            case _ if await _on_the_line(printer, do, request):
+                pass
             case "fault_after":
                 printer.fault_after(int(request["bytes"]), request["fault"])
-            case "cut_line":
-                printer.cut_line()
-            case "unplug":
-                printer.unplug()
-            case "replug":
-                await printer.replug()
             case "power_cycle":
                 printer.power_cycle()
             case "receipts":
@@ -61,85 +55,92 @@ def printer_handler(printer: SimulatedPrinter) -> Handler:
                         for one in printer.drawer_pulses
                     ]
                 }
-            case unknown:
-                raise BadRequest(f"a printer does not do {unknown!r}")
+            case _:
+                raise BadRequest(f"a printer does not do {do!r}")
         return {}
 
     return handle
 
 
 def scanner_handler(scanner: SimulatedScanner) -> Handler:
-    """What can be asked of a simulated scanner: scan, send (hexadecimal bytes), unplug, replug, counts,
-    attended (waits for a till on TCP)."""
+    """What can be asked of a simulated scanner: scan, send (hexadecimal bytes), counts."""
 
     async def handle(request: dict[str, Any]) -> dict[str, Any]:
-        match request.pop("do", None):
+        match do := request.pop("do", None):
+            case _ if await _on_the_line(scanner, do, request):
+                pass
             case "scan":
                 scanner.scan(
                     str(request["text"]),
                     aim=str(request.get("aim", "")),
-                    dribble=bool(request.get("dribble")),
+                    dribble=request.get("dribble"),
                     suffix=request.get("suffix"),
                 )
             case "send":
-                scanner.send(bytes.fromhex(request["hex"]), dribble=bool(request.get("dribble")))
-            case "unplug":
-                scanner.unplug()
-            case "replug":
-                await scanner.replug()
-            case "attended":
-                await scanner.attended()
+                scanner.send(bytes.fromhex(request["hex"]), dribble=request.get("dribble"))
             case "counts":
                 pass
-            case unknown:
-                raise BadRequest(f"a scanner does not do {unknown!r}")
+            case _:
+                raise BadRequest(f"a scanner does not do {do!r}")
         return {"scans": scanner.scans, "connections": scanner.connections}
 
     return handle
 
 
 def scale_handler(scale: SimulatedScale) -> Handler:
-    """What can be asked of a simulated scale: load (`milli`, `net`, `moves`), set, say, unplug, replug, counts."""
+    """What can be asked of a simulated scale: load (`milli`, `net`, `moves`), say, counts."""
 
     async def handle(request: dict[str, Any]) -> dict[str, Any]:
-        match request.pop("do", None):
+        match do := request.pop("do", None):
+            case _ if await _on_the_line(scale, do, request):
+                pass
             case "load":
                 scale.load_milli = int(request["milli"])
                 scale.net = bool(request.get("net"))
                 scale.moves = int(request.get("moves", 0))
-            case "set":
-                scale.set(**request)
             case "say":
                 scale.say()
-            case "unplug":
-                scale.unplug()
-            case "replug":
-                await scale.replug()
             case "counts":
                 pass
-            case unknown:
-                raise BadRequest(f"a scale does not do {unknown!r}")
+            case _:
+                raise BadRequest(f"a scale does not do {do!r}")
         return {"questions": scale.questions}
 
     return handle
 
 
 def display_handler(display: SimulatedDisplay) -> Handler:
-    """What can be asked of a simulated display: lines, unplug, replug."""
+    """What can be asked of a simulated display: lines."""
 
     async def handle(request: dict[str, Any]) -> dict[str, Any]:
-        match request.pop("do", None):
+        match do := request.pop("do", None):
+            case _ if await _on_the_line(display, do, request):
+                pass
             case "lines":
                 pass
-            case "unplug":
-                display.unplug()
-            case "replug":
-                await display.replug()
-            case unknown:
-                raise BadRequest(f"a display does not do {unknown!r}")
+            case _:
+                raise BadRequest(f"a display does not do {do!r}")
         return {"lines": list(display.lines())}
 
     return handle
+
+
+async def _on_the_line(device: SimulatedDevice, do: str | None, request: dict[str, Any]) -> bool:
+    """Do what every device does; whether it was one of those."""
+    match do:
+        case "set":
+            device.set(**request)
+        case "cut_line":
+            device.cut_line()
+        case "unplug":
+            device.unplug()
+        case "replug":
+            await device.replug()
+        case "attended":
+            await device.attended()
+        case _:
+            return False
+    return True
 
 
 async def answer(line: bytes, handle: Handler) -> dict[str, Any]:

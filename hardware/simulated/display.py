@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from hardware.simulated.ends import DeviceEnd, PseudoTerminalEnd, TcpEnd
+from hardware.simulated.device import SimulatedDevice
 from hardware.simulated.escpos_machine import CODE_PAGES
 
 _COLUMNS, _ROWS = 20, 2
@@ -97,38 +97,13 @@ class DisplayMachine:
         self._cursor = (self._cursor + 1) % (_COLUMNS * _ROWS)
 
 
-class SimulatedDisplay:
+class SimulatedDisplay(SimulatedDevice):
     """A display that stands on a TCP port or a pseudo-terminal."""
 
     def __init__(self, *, listen: str | None = None, link: Path | None = None) -> None:
+        super().__init__(listen=listen, link=link)
         self.machine = DisplayMachine()
         self._changed = asyncio.Event()
-        self._end: DeviceEnd
-        if listen is not None:
-            host, _, port = listen.rpartition(":")
-            self._end = TcpEnd(self._arrived, self._room, host=host or "127.0.0.1", port=int(port))
-        else:
-            self._end = PseudoTerminalEnd(self._arrived, self._room, link=link, settings="baud=9600")
-
-    async def __aenter__(self) -> SimulatedDisplay:
-        await self.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.stop()
-
-    async def start(self) -> None:
-        """Switch it on."""
-        await self._end.start()
-
-    async def stop(self) -> None:
-        """Take it away."""
-        await self._end.stop()
-
-    @property
-    def address(self) -> str:
-        """The device address for a till's configuration."""
-        return self._end.address
 
     def lines(self) -> tuple[str, str]:
         """What a customer reads."""
@@ -140,17 +115,6 @@ class SimulatedDisplay:
             self._changed.clear()
             await self._changed.wait()
 
-    def unplug(self) -> None:
-        """Pull the cable."""
-        self._end.unplug()
-
-    async def replug(self) -> None:
-        """Put the cable back."""
-        await self._end.replug()
-
     def _arrived(self, data: bytes) -> None:
         self.machine.receive(data)
         self._changed.set()
-
-    def _room(self) -> int:
-        return 4_096

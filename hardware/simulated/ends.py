@@ -166,8 +166,8 @@ class PseudoTerminalEnd(DeviceEnd):
         arrived: Callable[[bytes], None],
         room: Callable[[], int],
         *,
-        link: Path | None = None,
-        settings: str = "baud=38400",
+        link: Path | None,
+        settings: str,
     ) -> None:
         super().__init__(arrived, room)
         self._folder: tempfile.TemporaryDirectory[str] | None = None

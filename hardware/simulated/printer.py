@@ -6,21 +6,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from hardware.simulated.ends import DeviceEnd, PseudoTerminalEnd, TcpEnd
+from hardware.simulated.device import SimulatedDevice
 from hardware.simulated.escpos_machine import EscPosMachine, Pulse
 from hardware.simulated.paper import receipt_text
 from hardware.simulated.paper_drawing import receipt_png
 
 Fault = Literal["paper_out", "cover_open", "cutter_error", "silent", "garbage", "cut_line", "unplug", "power_loss"]
-CONDITIONS = ("paper_out", "near_end", "cover_open", "cutter_error", "drawer_open")
-FAULTS = ("silent", "garbage", "dribble", "busy")
 
 
-class SimulatedPrinter:
+class SimulatedPrinter(SimulatedDevice):
     """An ESC/POS printer that can be put beside a till in the same process or in its own (`till-hardware simulate`).
 
     `on_receipt` is called with each receipt's text when it is cut off.
     """
+
+    conditions = ("paper_out", "near_end", "cover_open", "cutter_error", "drawer_open", "silent", "garbage")
 
     def __init__(
         self,
@@ -33,47 +33,17 @@ class SimulatedPrinter:
         process_ids: bool = True,
         on_receipt: Callable[[int, str], None] | None = None,
     ) -> None:
+        super().__init__(listen=None if pty or link is not None else listen, link=link, settings="baud=38400")
         self.machine = EscPosMachine(self._say, columns=columns, dots=dots, process_ids=process_ids)
         self._on_receipt = on_receipt
         self._told = 0
-        self.silent = self.garbage = self.busy = False
+        self.silent = self.garbage = False
         self._faults_at: list[tuple[int, Fault]] = []
-        self._end: DeviceEnd
-        if pty or link is not None:
-            self._end = PseudoTerminalEnd(self._arrived, self._room, link=link)
-        else:
-            host, _, port = listen.rpartition(":")
-            self._end = TcpEnd(self._arrived, self._room, host=host or "127.0.0.1", port=int(port))
-
-    async def __aenter__(self) -> SimulatedPrinter:
-        await self.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.stop()
-
-    async def start(self) -> None:
-        """Switch it on."""
-        await self._end.start()
-
-    async def stop(self) -> None:
-        """Take it away."""
-        await self._end.stop()
-
-    @property
-    def address(self) -> str:
-        """The device address for a till's configuration."""
-        return self._end.address
 
     @property
     def bytes_received(self) -> int:
         """How many bytes have come in all."""
         return self.machine.bytes_received
-
-    @property
-    def connections(self) -> int:
-        """How often a till has connected (a pseudo-terminal: how often it was plugged in)."""
-        return self._end.connections
 
     @property
     def drawer_pulses(self) -> list[Pulse]:
@@ -93,22 +63,11 @@ class SimulatedPrinter:
         return receipt_png(self.machine.paper.receipts[number], self.machine.paper)
 
     def set(self, **facts: bool) -> None:
-        """Change what a person can change (paper_out, near_end, cover_open, cutter_error, drawer_open) or a fault of
-        the line (silent: takes everything and says and prints nothing; garbage: says nonsense; dribble; busy: takes
-        no bytes).
+        """Change what a person can change (paper_out, near_end, cover_open, cutter_error, drawer_open), make it silent
+        (it takes everything and says and prints nothing) or let it say garbage; dribble and busy as of every device.
         """
-        for name in facts:
-            if name not in CONDITIONS + FAULTS:
-                raise ValueError(f"a printer has no {name!r}; it has {', '.join(CONDITIONS + FAULTS)}")
-        for name, value in facts.items():
-            if name == "dribble":
-                self._end.dribble = bool(value)
-            elif name in FAULTS:
-                setattr(self, name, bool(value))
-            else:
-                self.machine.change(**{name: bool(value)})
+        super().set(**facts)
         self._tell_receipts()
-        self._end.wake()
 
     def fault_after(self, count: int, fault: Fault) -> None:
         """Let the fault happen when `count` more bytes have arrived: exactly these are taken before it."""
@@ -119,22 +78,16 @@ class SimulatedPrinter:
         """Cut the line when `count` more bytes have arrived."""
         self.fault_after(count, "cut_line")
 
-    def cut_line(self) -> None:
-        """Cut the line now."""
-        self._end.cut()
-
-    def unplug(self) -> None:
-        """Pull the cable; `replug` puts it back."""
-        self._end.unplug()
-
-    async def replug(self) -> None:
-        """Put the cable back."""
-        await self._end.replug()
-
     def power_cycle(self) -> None:
         """Switch off and on: the line is cut and what was not printed is lost."""
         self.machine.power_cycle()
         self._end.cut()
+
+    def _change(self, name: str, value: bool) -> None:
+        if name in ("silent", "garbage"):
+            setattr(self, name, value)
+        else:
+            self.machine.change(**{name: value})
 
     def _room(self) -> int:
         if self.busy:

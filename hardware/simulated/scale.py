@@ -6,72 +6,31 @@ from collections import deque
 from pathlib import Path
 
 from hardware.probing import ECHO_ANSWER, ECHO_QUESTION
-from hardware.simulated.ends import DeviceEnd, PseudoTerminalEnd, TcpEnd
+from hardware.simulated.device import SimulatedDevice
 
-CONDITIONS = ("in_motion", "over_capacity", "under_zero", "silent", "garbage", "dribble")
 _TROUBLES = {"in_motion": 1, "over_capacity": 2, "under_zero": 4}
 
 
-class SimulatedScale:
+class SimulatedScale(SimulatedDevice):
     """A scale in a test's or a demo's hand. `moves` says how many answers in a row say "in motion"."""
 
+    conditions = ("in_motion", "over_capacity", "under_zero", "silent", "garbage")
+
     def __init__(self, protocol: str = "toledo-8217", *, listen: str | None = None, link: Path | None = None) -> None:
+        super().__init__(listen=listen, link=link)
         self.protocol = protocol
         self.load_milli = 0
         self.net = False
         self.questions = 0
         self.moves = 0
-        self._conditions: set[str] = set()
         self._heard_all = b""
         self._asked: deque[int] = deque(maxlen=3)
-        self._end: DeviceEnd
-        if listen is not None:
-            host, _, port = listen.rpartition(":")
-            self._end = TcpEnd(self._heard, self._room, host=host or "127.0.0.1", port=int(port))
-        else:
-            self._end = PseudoTerminalEnd(self._heard, self._room, link=link, settings="baud=9600")
-
-    async def __aenter__(self) -> SimulatedScale:
-        await self.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.stop()
-
-    async def start(self) -> None:
-        """Switch it on."""
-        await self._end.start()
-
-    async def stop(self) -> None:
-        """Take it away."""
-        await self._end.stop()
-
-    @property
-    def address(self) -> str:
-        """The device address for a till's configuration."""
-        return self._end.address
-
-    def set(self, **facts: bool) -> None:
-        """Change a condition: in_motion, over_capacity, under_zero, silent, garbage, dribble."""
-        for name, value in facts.items():
-            if name not in CONDITIONS:
-                raise ValueError(f"a scale has no {name!r}; it has {', '.join(CONDITIONS)}")
-            (self._conditions.add if value else self._conditions.discard)(name)
-        self._end.dribble = "dribble" in self._conditions
 
     def say(self) -> None:
         """Say the weight unasked, as a scale whose key is pressed does."""
         self._end.send(self._answer())
 
-    def unplug(self) -> None:
-        """Pull the cable."""
-        self._end.unplug()
-
-    async def replug(self) -> None:
-        """Put the cable back."""
-        await self._end.replug()
-
-    def _heard(self, data: bytes) -> None:
+    def _arrived(self, data: bytes) -> None:
         self._heard_all = (self._heard_all + data)[-len(ECHO_QUESTION) :]
         if self.protocol == "toledo-8217" and self._heard_all.endswith(ECHO_QUESTION):
             self._end.send(ECHO_ANSWER)
@@ -82,9 +41,6 @@ class SimulatedScale:
                 self.questions += 1
                 if "silent" not in self._conditions:
                     self._end.send(self._answer())
-
-    def _room(self) -> int:
-        return 4_096
 
     def _answer(self) -> bytes:
         if "garbage" in self._conditions:
