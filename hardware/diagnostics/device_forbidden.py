@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
+from hardware.addresses import HidAddress, SerialAddress, UsbPrinterAddress, parse_address
 from hardware.diagnostics.findings import Counter, Finding
-from hardware.discovery import Found
+from hardware.diagnostics.permissions import PERMISSIONS, RULES_FILE
+from hardware.states import DeviceState
 
-_GROUPS = {"serial": "dialout", "printer": "lp", "keyboard": "input"}
-_RULES = {
-    "serial": 'SUBSYSTEM=="tty", KERNEL=="ttyUSB*|ttyACM*", GROUP="dialout", MODE="0660", ENV{ID_MM_DEVICE_IGNORE}="1"',
-    "printer": 'SUBSYSTEM=="usbmisc", KERNEL=="lp*", GROUP="lp", MODE="0660"',
-    "keyboard": 'SUBSYSTEM=="input", KERNEL=="event*", GROUP="input", MODE="0660"',
-}
+_KINDS = {SerialAddress: "serial", UsbPrinterAddress: "printer", HidAddress: "keyboard"}
 
 
 def check(counter: Counter) -> list[Finding]:
     """One finding a group, with the rule to paste where the group alone does not help."""
-    forbidden: dict[str, list[Found]] = {}
+    forbidden: dict[str, set[str]] = {}
     for one in counter.found:
-        if not one.allowed and one.kind in _GROUPS:
-            forbidden.setdefault(one.kind, []).append(one)
-    return [_finding(counter, kind, which) for kind, which in forbidden.items()]
+        if not one.allowed and one.kind in PERMISSIONS:
+            forbidden.setdefault(one.kind, set()).add(one.address)
+    for status in counter.statuses:
+        kind = _KINDS.get(type(parse_address(status.address)))  # TCP has no file
+        if status.state is DeviceState.FORBIDDEN and kind is not None:
+            forbidden.setdefault(kind, set()).add(status.address)
+    return [_finding(counter, kind, addresses) for kind, addresses in forbidden.items()]
 
 
-def _finding(counter: Counter, kind: str, which: list[Found]) -> Finding:
-    group = _GROUPS[kind]
-    names = ", ".join(one.address for one in which)
+def _finding(counter: Counter, kind: str, addresses: set[str]) -> Finding:
+    group = PERMISSIONS[kind].group
+    names = ", ".join(sorted(addresses))
     if group in counter.machine.groups:
         return Finding(
             "device_forbidden",
             f"{names} cannot be opened",
             f"you are in the group {group}, and the device file belongs to another",
-            f"put this line into /etc/udev/rules.d/60-tillstream.rules and plug it in again: {_RULES[kind]}",
+            f"put this line into {RULES_FILE} and plug it in again: {PERMISSIONS[kind].rule}",
         )
     return Finding(
         "device_forbidden",

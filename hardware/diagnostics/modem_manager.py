@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hardware.diagnostics.findings import Counter, Finding
+from hardware.diagnostics.permissions import PERMISSIONS, RULES_FILE
 
 
 def check(counter: Counter) -> list[Finding]:
@@ -15,6 +16,7 @@ def check(counter: Counter) -> list[Finding]:
             "modem_manager",
             f"{', '.join(modems)} beeps or is busy for half a minute after it was plugged in",
             "ModemManager tries it as a modem",
-            'sudo systemctl mask --now ModemManager, or keep it off by ENV{ID_MM_DEVICE_IGNORE}="1" in a udev rule',
+            "sudo systemctl mask --now ModemManager; or, where a modem needs it, put this line into"
+            f" {RULES_FILE}: {PERMISSIONS['serial'].rule}",
         )
     ]

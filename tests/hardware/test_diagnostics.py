@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hardware.devices import Device, DeviceStatus
 from hardware.diagnostics import CHECKS, diagnose
 from hardware.diagnostics.findings import Counter, Machine
 from hardware.diagnostics.machine_facts import machine_facts
+from hardware.diagnostics.permissions import PERMISSIONS, system_users, udev_rules
 from hardware.discovery import Found
 from hardware.printers.line_search import find_speed
 from hardware.printers.profiles import profile
@@ -116,6 +118,28 @@ def test_who_is_in_the_group_already_gets_the_udev_rule() -> None:
     )
 
     assert 'SUBSYSTEM=="usbmisc"' in findings[0].next_step
+
+
+def test_a_configured_device_that_nothing_listed_is_forbidden_as_well() -> None:
+    findings = diagnose(
+        counter(statuses=(status(SCANNER, DeviceState.FORBIDDEN),), machine=Machine(user="anna", groups=frozenset()))
+    )
+
+    assert [finding.next_step for finding in findings] == ["sudo usermod -aG dialout anna, then sign in again"]
+
+
+def test_what_deploy_installs_is_what_the_doctor_says() -> None:
+    deploy = Path(__file__).parents[2] / "deploy"
+
+    assert (deploy / "60-tillstream.rules").read_text(encoding="utf-8") == udev_rules()
+    assert (deploy / "tillstream.sysusers.conf").read_text(encoding="utf-8") == system_users()
+
+
+def test_every_udev_rule_is_matches_and_assignments() -> None:
+    clause = r'(SUBSYSTEM|KERNEL)=="[^"]+"|(GROUP|MODE|ENV\{\w+\})="[^"]+"'
+
+    for permission in PERMISSIONS.values():
+        assert all(re.fullmatch(clause, part) for part in permission.rule.split(", "))
 
 
 def test_notes_come_after_what_is_wrong() -> None:
