@@ -30,7 +30,7 @@ from terminal_agent.downlink import Downlink
 from terminal_agent.identity import Enrolment
 from terminal_agent.journal import Journal, read_counters
 from terminal_agent.local_api import LocalApi
-from terminal_agent.machine import boot_id
+from terminal_agent.machine import boot_id, place_of
 from terminal_agent.patience import Patience
 from terminal_agent.printing.receipt import Shop
 from terminal_agent.printing.spool import Spool
@@ -97,7 +97,13 @@ class Daemon:
             chance=self._chance,
             on_change=self.changed,
         )
-        self._spool = Spool(self._journal, rendering=directory.rendering, now=self._clock.now, on_change=self.changed)
+        self._spool = Spool(
+            self._journal,
+            rendering=directory.rendering,
+            now=self._clock.now,
+            on_change=self.changed,
+            place=place_of(directory.journal),
+        )
         self._checkout = self._new_checkout(enrolment)
 
     async def run(self, announce: Callable[[str], None]) -> None:

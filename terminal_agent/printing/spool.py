@@ -8,7 +8,8 @@
     replaced      a person said no, and a copy was queued             never
 
 Each step is on the disk before it happens, so a kill at any moment prints no document twice without COPY on it. A job
-that waits for a person does not hold up those behind it.
+that waits for a person does not hold up those behind it. A state directory that finds itself copied, or in another
+machine, leaves its queue to a person too: the one that it was copied from may have printed it.
 """
 
 import asyncio
@@ -19,20 +20,23 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import structlog
 
 from hardware.devices import Attendance
 from hardware.printers.document import document_from_json
-from hardware.printers.escpos_driver import PrinterDriver, Proof
+from hardware.printers.escpos_driver import DrawerResult, PrinterDriver, Proof
 from hardware.printers.rendering import render
 from hardware.transports.transport import LineLost
 from protocol.events import write_time
 from terminal_agent.journal import Journal
+from terminal_agent.machine import Place
 
 write_seconds_max: Final = 30.0
 ask_again_seconds: Final = 1.0
 idle_seconds_max: Final = 5.0
 drawer_seconds_max: Final = 2.0
+_PLACE: Final = "place"
 _log = structlog.get_logger()
 
 
@@ -40,21 +44,39 @@ class Spool:
     """The print jobs of a journal and the task that prints them."""
 
     def __init__(
-        self, journal: Journal, *, rendering: Path, now: Callable[[], datetime], on_change: Callable[[], None]
+        self,
+        journal: Journal,
+        *,
+        rendering: Path,
+        now: Callable[[], datetime],
+        on_change: Callable[[], None],
+        place: Place | None = None,
     ) -> None:
+        """`place` is where the journal lies (`machine.place_of`), None where nobody looks."""
         self._journal = journal
+        self._place = place
         self._rendering = rendering
         self._now = now
         self._on_change = on_change
         self._woken = asyncio.Event()
         self._idle = asyncio.Event()
+        self._drawer_wanted = asyncio.Event()
         self._drawer_until = 0.0
+        self._left_over = False
         self.queued = 0
         self.unconfirmed: tuple[str, ...] = ()
 
     async def recover(self) -> None:
-        """After a restart nobody knows what became of a job that was on its way."""
-        await self._journal.write(_recover)
+        """After a restart nobody knows what became of a job that was on its way, nor what the printer holds of it."""
+        place, at = self._place, write_time(self._now())
+
+        def work(connection: sqlite3.Connection) -> None:
+            _recover(connection, at)
+            if place is not None:
+                _look_around(connection, place, at)
+
+        await self._journal.write(work)
+        self._left_over = _is_left_over(self._journal.reader)
         self.recount()
 
     def recount(self) -> None:
@@ -75,6 +97,7 @@ class Spool:
     def open_drawer(self) -> None:
         """Open the drawer now or not at all: the wish lapses after `drawer_seconds_max`."""
         self._drawer_until = asyncio.get_running_loop().time() + drawer_seconds_max
+        self._drawer_wanted.set()
         self._woken.set()
 
     async def settle(self, seconds: float) -> None:
@@ -85,6 +108,9 @@ class Spool:
 
     async def serve(self, driver: PrinterDriver, attendance: Attendance) -> None:
         """Print what is queued, one job after the other, until the line is lost."""
+        if self._left_over:
+            driver.leftover.expect()
+            self._left_over = False
         while True:
             self._woken.clear()
             await self._pulse_drawer(driver)
@@ -112,7 +138,7 @@ class Spool:
             await self._mark(job_id, "unconfirmed", sent.error or "the line took only a part")
             raise LineLost(f"{driver.transport.address}: {sent.error}", "check the printer's cable and power")
         await self._mark(job_id, "sent", None)
-        proof = await driver.proof(job_id, waiting=lambda status: attendance.report(status.reason))
+        proof = await self._proof(driver, attendance, job_id)
         if proof is Proof.PRINTED:
             await self._mark(job_id, "printed", "proof")
             return
@@ -123,13 +149,33 @@ class Spool:
         if proof is not Proof.NOT_GIVEN:
             raise LineLost(f"{driver.transport.address}: no proof of the job", "look whether the receipt is whole")
 
+    async def _proof(self, driver: PrinterDriver, attendance: Attendance, job_id: int) -> Proof:
+        """Wait for the printer's proof; a drawer does not wait with it for somebody to put paper in."""
+        proof = asyncio.ensure_future(driver.proof(job_id, waiting=lambda status: attendance.report(status.reason)))
+        wish = asyncio.ensure_future(self._drawer_wanted.wait())
+        try:
+            while True:
+                await asyncio.wait({proof, wish}, return_when=asyncio.FIRST_COMPLETED)
+                if proof.done():
+                    return proof.result()
+                if self._takes_wish():
+                    _say_unless_pulsed(await driver.pulse_in_real_time())
+                wish = asyncio.ensure_future(self._drawer_wanted.wait())
+        finally:
+            wish.cancel()
+            proof.cancel()
+            await asyncio.gather(wish, proof, return_exceptions=True)
+
     async def _pulse_drawer(self, driver: PrinterDriver) -> None:
+        if self._takes_wish():
+            _say_unless_pulsed(await driver.open_drawer())
+
+    def _takes_wish(self) -> bool:
+        """Whether the drawer is to be opened now; a wish is granted once, or lapses."""
         wanted = asyncio.get_running_loop().time() < self._drawer_until
         self._drawer_until = 0.0
-        if wanted:
-            result = await driver.open_drawer()
-            if not result.pulsed:
-                _log.warning("drawer-not-opened", reason=result.refused)
+        self._drawer_wanted.clear()
+        return wanted
 
     async def _wait(self, seconds: float) -> bool:
         """Whether something woke the spool in that time."""
@@ -177,10 +223,43 @@ def printed_document(connection: sqlite3.Connection, receipt_number: str) -> byt
     return None if row is None else bytes(row[0])
 
 
-def _recover(connection: sqlite3.Connection) -> None:
+def _recover(connection: sqlite3.Connection, at: str) -> None:
     connection.execute(
-        "update print_jobs set state = 'unconfirmed', reason = 'restart' where state in ('sending', 'sent')"
+        "update print_jobs set state = 'unconfirmed', reason = 'restart', changed_at = ?"
+        " where state in ('sending', 'sent')",
+        (at,),
     )
+
+
+def _look_around(connection: sqlite3.Connection, place: Place, at: str) -> None:
+    """Where the journal is not where it was, what is queued may have come out at the place that it was copied from."""
+    row = connection.execute("select value from facts where name = ?", (_PLACE,)).fetchone()
+    kept = None if row is None else msgspec.json.decode(row[0], type=Place)
+    moved = kept is not None and place.is_other_than(kept)
+    known = place if kept is None or moved else place.with_what(kept)
+    connection.execute(
+        "insert or replace into facts (name, value) values (?, ?)", (_PLACE, msgspec.json.encode(known).decode())
+    )
+    if moved:
+        asked = connection.execute(
+            "update print_jobs set state = 'unconfirmed', reason = 'moved', changed_at = ? where state = 'queued'",
+            (at,),
+        ).rowcount
+        _log.warning("state-directory-moved", prints_to_confirm=asked)
+
+
+def _is_left_over(connection: sqlite3.Connection) -> bool:
+    """Whether the printer may still hold a part of the job that went to it last."""
+    row = connection.execute(
+        "select state, reason from print_jobs where state <> 'queued' and coalesce(reason, '') <> 'moved'"
+        " order by job_id desc limit 1"
+    ).fetchone()
+    return row is not None and row[0] != "printed"
+
+
+def _say_unless_pulsed(result: DrawerResult) -> None:
+    if not result.pulsed:
+        _log.warning("drawer-not-opened", reason=result.refused)
 
 
 def _set_state(connection: sqlite3.Connection, job_id: int, state: str, reason: str | None, at: str) -> None:
