@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import asyncpg
-from sqlalchemy import event, text
+from sqlalchemy import event
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -85,9 +85,9 @@ class Database:
 
     async def tell(self, channel: str, topics: Sequence[str]) -> None:
         """`NOTIFY` whoever listens, outside any transaction. Raises `DatabaseUnavailableError`."""
-        statement = text("select pg_notify(:channel, topic) from unnest(cast(:topics as text[])) as topic")
         async with self.connection() as connection:
-            await connection.execute(statement, {"channel": channel, "topics": list(topics)})
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+            await driver.execute("select pg_notify($1, topic) from unnest($2::text[]) as topic", channel, list(topics))
 
     async def close(self) -> None:
         """Close every connection that is idle; those in use close when they come back."""

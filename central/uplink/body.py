@@ -14,7 +14,8 @@ from central.http import TooLarge
 from central.uplink.decoding import BadEncodingError, Encoding, decode_body
 from central.uplink.ordering import Span
 from central.uplink.problems import BadEncoding, BadEnvelope, BadSignature, LineTooLong
-from protocol.chain import line_hash, verify_batch
+from central.uplink.signatures import covers
+from protocol.chain import line_hash
 from protocol.events import (
     Envelope,
     Event,
@@ -74,7 +75,7 @@ def read_lines(lines: list[bytes], signature: str | None, key: Ed25519PublicKey)
     """
     if not lines:
         raise BadEnvelope("line 1: the body is empty", line=1)
-    if signature is None or not verify_batch(key, signature, line_hash(lines[-1])):
+    if signature is None or not covers(key, signature, line_hash(lines[-1])):
         raise BadSignature
     readings: list[Reading] = []
 

@@ -36,6 +36,10 @@ transactions_per_tenant_max: Final = 2
 other where they share some."""
 second_transaction_events_min: Final = 200
 """How many events must wait for a second one to begin beside the first: fewer are merged into what comes next."""
+gather_bodies_min: Final = 16
+gather_step_seconds: Final = 0.001
+gather_steps_max: Final = 20
+"""Under load a next transaction begins only when no more bodies come from one step to the next: fewer transactions."""
 turn_seconds_max: Final = 5.0
 """How long a second body of one terminal waits for the first."""
 
@@ -155,6 +159,7 @@ class GroupCommit:
             batch = self._take(tenant_id)
             if batch:
                 await self._answer(tenant_id, batch)
+                await self._gather(tenant_id, len(batch))
         finally:
             self._running[tenant_id] -= 1
             if self._queues.get(tenant_id):
@@ -164,6 +169,16 @@ class GroupCommit:
                 self._queues.pop(tenant_id, None)
                 self._waiting_events.pop(tenant_id, None)
             self._start()
+
+    async def _gather(self, tenant_id: UUID, answered: int) -> None:
+        """Let those who were just answered send again before the next transaction, where they were many."""
+        if answered < gather_bodies_min:
+            return
+        for _ in range(gather_steps_max):
+            waiting = len(self._queues[tenant_id])
+            await asyncio.sleep(gather_step_seconds)
+            if not waiting < len(self._queues[tenant_id]) < bodies_per_transaction_max:
+                return
 
     def _take(self, tenant_id: UUID) -> list[_Waiting]:
         """What waits, in the order of its coming, each epoch once; nobody waits any more for what was given up."""

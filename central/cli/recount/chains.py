@@ -7,6 +7,7 @@ from central.cli.recount.finding import Findings
 from central.cli.recount.rows import key_of
 from central.tenant_session import TenantSession
 from central.terminals.positions import public_key
+from central.uplink.signatures import covers
 from protocol import chain
 from protocol.events import Envelope, EnvelopeError, read_line
 
@@ -107,7 +108,7 @@ class Chains:
             return
         self._unsigned = None
         key = await public_key(self._session, row["terminal_id"], row["epoch"])
-        valid = key is not None and chain.verify_batch(key.key, row["signature"], hashed)
+        valid = key is not None and covers(key.key, row["signature"], hashed)
         self._findings.compare("signature", key_of(row), "the epoch's own", "the epoch's own" if valid else "another")
 
     def _leave_unsigned(self) -> None:
