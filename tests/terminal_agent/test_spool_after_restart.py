@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,13 +11,25 @@ from terminal_agent.journal import Journal
 from terminal_agent.machine import Place, boot_id, place_of
 from terminal_agent.printing.spool import Spool
 from tests.terminal_agent.test_journal import open_journal
-from tests.terminal_agent.test_spool import NOW, SECONDS_MAX, Counter, counter
+from tests.terminal_agent.test_spool import NOW, Counter, counter
 
 __all__ = ["counter"]
 
 
 def spool_on(journal: Journal, folder: Path, place: Place | None = None) -> Spool:
     return Spool(journal, rendering=folder / "rendering", now=lambda: NOW, on_change=lambda: None, place=place)
+
+
+class TellingList(list[Any]):
+    """Says when something is put into it."""
+
+    def __init__(self, told: asyncio.Event) -> None:
+        super().__init__()
+        self._told = told
+
+    def append(self, thing: Any) -> None:
+        super().append(thing)
+        self._told.set()
 
 
 async def test_what_a_killed_process_left_in_the_printer_is_ended_before_the_next_receipt(counter: Counter) -> None:
@@ -62,10 +75,9 @@ async def test_the_drawer_opens_while_a_receipt_waits_for_paper(counter: Counter
     await counter.sell()
     async with counter.printing():
         await counter.until(lambda: counter.states() == ["sent"] and "paper_out" in counter.reasons)
+        counter.printer.machine.pulses = pulses = TellingList(counter.changed)
         counter.spool.open_drawer()
-        async with asyncio.timeout(SECONDS_MAX):
-            while not counter.printer.drawer_pulses:
-                await asyncio.sleep(0)  # the simulated printer works in this very loop
+        await counter.until(lambda: len(pulses) == 1)
         assert counter.states() == ["sent"]
         counter.printer.set(paper_out=False)
         await counter.until(lambda: counter.states() == ["printed"])
