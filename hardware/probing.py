@@ -22,25 +22,21 @@ ECHO_QUESTION, ECHO_ANSWER = b"Ehello\r", b"\x02E\rhello"
 
 @dataclass(frozen=True)
 class Probed:
-    """What answered: its kind, the address with the line settings at which it did, and what it says of itself."""
+    """What answered: its kind, its address with the right line settings, what it says of itself, a scale's protocol."""
 
     kind: str
     address: str
     detail: str
+    protocol: str | None = None
 
 
 async def probe(address: str, *, answer_seconds: float = 0.5) -> Probed | None:
     """What stands at this address; None where nothing that is known answered. Raises a `TransportError`."""
-    parsed = parse_address(address)
-    found = await _printer(address, answer_seconds)
-    if found is None:
-        found = await _scale(_with(parsed, bytesize=7, parity="E"), "toledo-8217", answer_seconds)
-    if found is None:
-        found = await _scale(str(parsed), "sma", answer_seconds)
-    return found
+    return await probe_printer(address, answer_seconds) or await probe_scale(address, answer_seconds)
 
 
-async def _printer(address: str, answer_seconds: float) -> Probed | None:
+async def probe_printer(address: str, answer_seconds: float = 0.5) -> Probed | None:
+    """The ESC/POS printer at this address, with its maker and model; None where none answered."""
     transport = open_transport(address)
     driver = PrinterDriver(transport, profile("generic-80mm"), timing=Timing(answer_seconds=answer_seconds))
     await driver.open()
@@ -54,7 +50,16 @@ async def _printer(address: str, answer_seconds: float) -> Probed | None:
     return Probed("printer", address, " ".join(names.values()) or "an ESC/POS printer that does not say its name")
 
 
-async def _scale(address: str, protocol: str, answer_seconds: float) -> Probed | None:
+async def probe_scale(address: str, answer_seconds: float = 0.5) -> Probed | None:
+    """The scale at this address, with its protocol and the line settings that go with it; None where none answered."""
+    parsed = parse_address(address)
+    for protocol, where in (("toledo-8217", _with(parsed, bytesize=7, parity="E")), ("sma", str(parsed))):
+        if await _speaks(where, protocol, answer_seconds):
+            return Probed("scale", where, f"speaks {protocol}", protocol)
+    return None
+
+
+async def _speaks(address: str, protocol: str, answer_seconds: float) -> bool:
     transport = open_transport(address)
     await transport.open()
     try:
@@ -63,9 +68,7 @@ async def _scale(address: str, protocol: str, answer_seconds: float) -> Probed |
         reading: Reading = await ScaleDriver(transport, PROTOCOLS[protocol], answer_seconds=answer_seconds).ask()
     finally:
         await transport.close()
-    if isinstance(reading, NoWeight) and reading.reason in ("no_answer", "garbled"):
-        return None
-    return Probed("scale", address, f"speaks {protocol}")
+    return not (isinstance(reading, NoWeight) and reading.reason in ("no_answer", "garbled"))
 
 
 async def _echo(transport: Transport, answer_seconds: float) -> None:

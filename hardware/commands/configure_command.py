@@ -13,15 +13,13 @@ import click
 
 from hardware.commands.devices_given import configured, default_config
 from hardware.commands.outcome import Exit, fail
-from hardware.commands.status_command import ask
-from hardware.configuration import ConfigurationError, devices_from_dict
+from hardware.commands.questions import ask_about
+from hardware.commands.test_command import print_page
 from hardware.devices import Device
-from hardware.discovery import Found, discover
-from hardware.printers.profiles import PROFILES
-from hardware.states import DeviceState
+from hardware.discovery import discover
+from hardware.transports.transport import TransportError
 
-_NAMES = {"printer": "receipts", "scanner": "scanner", "scale": "scale", "display": "display"}
-_KINDS = {"serial": "scanner", "printer": "printer", "keyboard": "scanner"}
+test_page_seconds_max = 30.0
 
 
 @click.command("configure")
@@ -34,11 +32,13 @@ def configure_command(config: Path | None, by_address: bool) -> None:
     for device in devices:
         click.echo(f"configured: {device.name}, a {device.kind} at {device.address}")
     taken = {device.address for device in devices}
+    new: list[Device] = []
     for found in [] if by_address else discover():
         if found.address not in taken and click.confirm(f"Use {found.detail or found.address} ({found.kind})?"):
-            devices.append(_ask_about(devices, found))
-    while click.confirm("Add another device by its address (a network printer, for instance)?", default=False):
-        devices.append(_ask_about(devices, None))
+            new += filter(None, [ask_about([*devices, *new], found)])
+    while click.confirm("Add a device by its address (a network printer, for instance)?", default=not devices + new):
+        new += filter(None, [ask_about([*devices, *new], None)])
+    devices += new
     if not devices:
         fail("nothing to write: no device was chosen; plug one in, or have a printer's address ready")
     try:
@@ -46,6 +46,19 @@ def configure_command(config: Path | None, by_address: bool) -> None:
     except OSError as error:
         fail(f"{path} cannot be written: {error.strerror}; name another place with --config", Exit.FORBIDDEN)
     click.echo(f"written: {path}. Try each with till-hardware test NAME.")
+    for device in new:
+        if device.kind == "printer" and click.confirm(f"Print a test page on {device.name}?", default=True):
+            _try(device)
+
+
+def _try(device: Device) -> None:
+    """Print the test page; what is wrong is said, and the device stays written down."""
+    try:
+        outcome = asyncio.run(print_page(device, test_page_seconds_max))
+    except TransportError as error:
+        click.echo(str(error))
+        return
+    click.echo(f"{outcome['outcome']}: {outcome['next']}" if "next" in outcome else outcome["outcome"])
 
 
 def write_configuration(path: Path, devices: tuple[Device, ...]) -> None:
@@ -77,44 +90,6 @@ def configuration_text(devices: tuple[Device, ...]) -> str:
             options = ", ".join(f"{name} = {_toml(value)}" for name, value in device.options.items())
             lines.append(f"options = {{ {options} }}")
     return "\n".join(lines) + "\n"
-
-
-def _ask_about(devices: list[Device], found: Found | None) -> Device:
-    """One device, asked until it is one that can be written down."""
-    while True:
-        entry = _entry(devices, found)
-        try:
-            device = devices_from_dict({"device": [entry]})[0]
-            if device.name in {other.name for other in devices}:
-                raise ConfigurationError(f"there is a {device.name!r} already; take another name")
-        except ConfigurationError as error:
-            click.echo(str(error), err=True)
-            continue
-        status = asyncio.run(ask(device))
-        reason = f" ({status.reason})" if status.reason else ""
-        click.echo(f"{device.name} is {status.state.value}{reason}. {status.detail}".rstrip())
-        if status.state is DeviceState.READY or click.confirm("Write it down all the same?", default=True):
-            return device
-
-
-def _entry(devices: list[Device], found: Found | None) -> dict[str, Any]:
-    kind = click.prompt(
-        "What is it?",
-        type=click.Choice(list(_NAMES)),
-        default=_KINDS.get(found.kind, "printer") if found else "printer",
-    )
-    names = {device.name for device in devices}
-    name = next(
-        name for name in (_NAMES[kind], *(f"{_NAMES[kind]}-{number}" for number in range(2, 99))) if name not in names
-    )
-    entry = {
-        "name": click.prompt("Its name", default=name),
-        "kind": kind,
-        "address": found.address if found else click.prompt("Its address (tcp://HOST:9100, serial:PATH?baud=9600)"),
-    }
-    if kind == "printer":
-        entry["profile"] = click.prompt("Its profile", type=click.Choice(list(PROFILES)), default="generic-80mm")
-    return entry
 
 
 def _toml(value: Any) -> str:

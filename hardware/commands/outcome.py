@@ -38,6 +38,10 @@ BY_STATE = {
 }
 
 
+# What a person reads at a glance stays whole; addresses and details wrap.
+_NEVER_WRAPPED = ("DEVICE", "KIND", "STATE", "SINCE")
+
+
 class _Failure(click.ClickException):
     """An expected failure."""
 
@@ -78,9 +82,11 @@ def print_json(document: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A table for people; without a terminal it is as wide as it needs to be."""
+    """A table for people; without a terminal it is as wide as it needs to be. No address is ever shortened."""
     console = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
-    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold", no_wrap=column in _NEVER_WRAPPED)
     for row in rows:
         table.add_row(*row)
     console.print(table)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from hardware.printers.profiles import UnknownProfile, profile
 from hardware.scales import PROTOCOLS
 from hardware.simulated.control import (
     Handler,
+    answer_to,
     display_handler,
     printer_handler,
     scale_handler,
@@ -28,7 +31,9 @@ from hardware.simulated.display import SimulatedDisplay
 from hardware.simulated.printer import SimulatedPrinter
 from hardware.simulated.scale import SimulatedScale
 from hardware.simulated.scanner import SimulatedScanner
+from hardware.simulated.typed import invitation, request
 
+typed_bytes_max = 4_096
 Simulated = SimulatedPrinter | SimulatedScanner | SimulatedScale | SimulatedDisplay
 
 
@@ -89,6 +94,7 @@ def simulate_printer(
         columns=kind.columns,
         dots=kind.dots,
         process_ids=kind.proof == "process-id",
+        model=kind.name,
         on_receipt=on_receipt,
     )
     _run(printer, printer_handler(printer), control)
@@ -104,7 +110,7 @@ def simulate_scanner(
     """A serial scanner; it scans what its control says."""
     ending = {"CR": "\r", "LF": "\n", "CRLF": "\r\n", "TAB": "\t", "none": ""}[suffix]
     scanner = SimulatedScanner(listen=_place(listen, pty), link=link, prefix=prefix, suffix=ending)
-    _run(scanner, scanner_handler(scanner), control or "stdio")
+    _run(scanner, scanner_handler(scanner), control if control or _a_person_is_there() else "stdio")
 
 
 @simulate_command.command("scale")
@@ -123,9 +129,19 @@ def simulate_scale(
 @simulate_command.command("display")
 @_placed
 def simulate_display(listen: str | None, pty: bool, link: Path | None, control: str | None) -> None:
-    """A customer display of two lines; its control says what it shows."""
-    display = SimulatedDisplay(listen=_place(listen, pty), link=link)
+    """A customer display of two lines, drawn each time they change; its control says what it shows."""
+    drawn = control != "stdio"
+    display = SimulatedDisplay(listen=_place(listen, pty), link=link, on_change=_draw if drawn else None)
     _run(display, display_handler(display), control)
+
+
+def _draw(lines: tuple[str, str]) -> None:
+    edge = "+" + "-" * len(lines[0]) + "+"
+    click.echo("\n".join((edge, *(f"|{line}|" for line in lines), edge)))
+
+
+def _a_person_is_there() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _place(listen: str | None, pty: bool) -> str | None:
@@ -166,7 +182,12 @@ async def _until_stopped(device: Simulated, handle: Handler, control: str | None
         if control not in (None, "stdio"):
             host, _, port = _listen(str(control)).rpartition(":")
             server, where = await serve_port(handle_or_stop, host, int(port))
-        click.echo(json.dumps({"ready": True, "address": device.address, "control": where}))
+        person = control != "stdio" and _a_person_is_there()
+        if person:
+            click.echo(f"It stands at {device.address} until Ctrl-C.\n{invitation(device)}")
+            _take_lines(device, handle_or_stop, stop)
+        else:
+            click.echo(json.dumps({"ready": True, "address": device.address, "control": where}))
         if control == "stdio":
             streams = asyncio.create_task(serve_standard_streams(handle_or_stop))
             streams.add_done_callback(lambda _: stop.set())
@@ -176,5 +197,29 @@ async def _until_stopped(device: Simulated, handle: Handler, control: str | None
                 await streams
         else:
             await stop.wait()
+        if person:
+            loop.remove_reader(sys.stdin.fileno())
         if server is not None:
             server.close()
+
+
+def _take_lines(device: Simulated, handle: Handler, stop: asyncio.Event) -> None:
+    """Obey each line that a person types, until the end of the input (Ctrl-D) stops the device."""
+    obeying: set[asyncio.Task[None]] = set()  # a task that nobody holds may vanish
+
+    async def obey(line: str) -> None:
+        answer = await answer_to(request(device, line), handle)
+        if not answer.pop("ok"):
+            click.echo(f"{answer['error']}\n{invitation(device)}")
+
+    def on_readable() -> None:
+        typed = os.read(sys.stdin.fileno(), typed_bytes_max)
+        if not typed:
+            stop.set()
+        for line in typed.decode(errors="replace").splitlines():
+            if line.strip():
+                task = asyncio.ensure_future(obey(line))
+                obeying.add(task)
+                task.add_done_callback(obeying.discard)
+
+    asyncio.get_running_loop().add_reader(sys.stdin.fileno(), on_readable)

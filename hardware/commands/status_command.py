@@ -37,11 +37,15 @@ def status_command(
         devices = configured(config)
     statuses = asyncio.run(_ask_all(devices))
     rows = [_row(status) for status in statuses]
+    times = [f"{status.since:%H:%M:%S}" for status in statuses]  # a person knows the day
     if as_json:
         print_json({"devices": rows})
     elif rows:
         columns = ("device", "kind", "where", "state", "since", "detail")
-        print_table([column.upper() for column in columns], ([str(row[name]) for name in columns] for row in rows))
+        print_table(
+            [column.upper() for column in columns],
+            ([str((row | {"since": since})[name]) for name in columns] for row, since in zip(rows, times, strict=True)),
+        )
     else:
         click.echo("No device is configured; till-hardware list shows what is plugged in.")
     raise SystemExit(int(gravest(BY_STATE[status.state] for status in statuses)))
@@ -75,6 +79,8 @@ async def ask(device: Device) -> DeviceStatus:
     task = asyncio.create_task(owner.run())
     waiting = asyncio.create_task(known.wait())
     await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
+        task.result()  # an owner ends by itself only by a mistake of ours, which must not look like a closed device
     status = answer[0] if answer else owner.status
     for running in (task, waiting):
         running.cancel()

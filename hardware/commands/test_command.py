@@ -62,7 +62,9 @@ def test_command(
         whole = click.confirm("Did the page come out whole, every line readable?")
         outcome["outcome"] = "printed" if whole else "not whole"
     if ask and outcome["outcome"] == "sent":
-        outcome["outcome"] = "shown" if click.confirm("Does it show two lines?") else "not shown"
+        click.echo(f"It should show:\n  {outcome['first']}\n  {outcome['second']}")
+        outcome["outcome"] = "shown" if click.confirm("Does it?") else "not shown"
+        del outcome["next"]
     if as_json:
         print_json(outcome)
     else:
@@ -86,7 +88,8 @@ _EXITS = {
 }
 
 
-async def _print_page(device: Device, wait_seconds: float) -> dict[str, Any]:
+async def print_page(device: Device, wait_seconds: float) -> dict[str, Any]:
+    """Print the test page and wait so long for its proof: the outcome, and what to do. Raises a `TransportError`."""
     kind = profile(device.profile)
     page = sample_document(kind)
     driver = PrinterDriver(open_transport(device.address), kind)
@@ -175,7 +178,7 @@ async def _show(device: Device, _: float) -> dict[str, Any]:
 
 
 _TESTS: dict[str, Callable[[Device, float], Coroutine[Any, Any, dict[str, Any]]]] = {
-    "printer": _print_page,
+    "printer": print_page,
     "scanner": _read_code,
     "scale": _weigh,
     "display": _show,

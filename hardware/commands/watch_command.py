@@ -83,6 +83,8 @@ async def _watch(device: Device, count: int | None, till: Till | None) -> Device
 
     def on_change(status: DeviceStatus) -> None:
         nonlocal was_ready
+        if stop.is_set():
+            return  # that it is closed at the end is no news
         was_ready = was_ready or status.state.value == "ready"
         reason = f"({status.reason})" if status.reason else ""
         click.echo(f"{status.since:%H:%M:%S} {status.name} {status.state.value}{reason} {status.detail}".rstrip())

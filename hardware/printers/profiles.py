@@ -68,6 +68,12 @@ _ALL = (
 PROFILES: Mapping[str, Profile] = MappingProxyType({one.name: one for one in _ALL})
 
 
+def profile_of_model(said: str) -> Profile | None:
+    """The profile of a printer that says maker and model of itself, as in `EPSON TM-T88V`; None where none fits."""
+    words = {word.lower() for word in said.split()}
+    return next((known for known in _ALL if known.name.lower() in words), None)
+
+
 def profile(name: str) -> Profile:
     """The profile of this name, whatever its case; raises `UnknownProfile`."""
     for known in _ALL:

@@ -151,9 +151,16 @@ async def answer(line: bytes, handle: Handler) -> dict[str, Any]:
             raise BadRequest("a request is one JSON object a line")
     except (ValueError, RecursionError) as error:
         return {"ok": False, "error": str(error)}
+    return await answer_to(request, handle)
+
+
+async def answer_to(request: dict[str, Any], handle: Handler) -> dict[str, Any]:
+    """The answer to a request; never raises for what is in it."""
     identity = {"id": request.pop("id")} if "id" in request else {}
     try:
         return {"ok": True, **await handle(request), **identity}
+    except BadRequest as error:
+        return {"ok": False, "error": str(error), **identity}
     except (ValueError, TypeError, KeyError, OSError) as error:
         return {"ok": False, "error": f"{type(error).__name__}: {error}", **identity}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 from hardware.simulated.device import SimulatedDevice
@@ -98,10 +99,17 @@ class DisplayMachine:
 
 
 class SimulatedDisplay(SimulatedDevice):
-    """A display that stands on a TCP port or a pseudo-terminal."""
+    """A display that stands on a TCP port or a pseudo-terminal. `on_change` hears what a customer reads anew."""
 
-    def __init__(self, *, listen: str | None = None, link: Path | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        listen: str | None = None,
+        link: Path | None = None,
+        on_change: Callable[[tuple[str, str]], None] | None = None,
+    ) -> None:
         super().__init__(listen=listen, link=link)
+        self._on_change = on_change
         self.machine = DisplayMachine()
         self._changed = asyncio.Event()
 
@@ -116,5 +124,8 @@ class SimulatedDisplay(SimulatedDevice):
             await self._changed.wait()
 
     def _arrived(self, data: bytes) -> None:
+        before = self.lines()
         self.machine.receive(data)
         self._changed.set()
+        if self._on_change is not None and self.lines() != before:
+            self._on_change(self.lines())

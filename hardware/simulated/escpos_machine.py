@@ -33,7 +33,8 @@ CODE_PAGES = {
 _ALIGNS: tuple[Align, ...] = ("left", "center", "right")
 _BARCODE_KINDS = {0: "UPCA", 1: "UPCE", 2: "EAN13", 3: "EAN8", 4: "CODE39", 5: "ITF", 6: "CODABAR"}
 _BARCODE_KINDS |= {65 + number: kind for number, kind in _BARCODE_KINDS.items()} | {72: "CODE93", 73: "CODE128"}
-_NAMES = {65: "1.00", 66: "TILLSTREAM", 67: "SIM-80", 68: "SIM0000001", 69: "ANK"}
+_NAMES = {65: "1.00", 66: "TILLSTREAM", 68: "SIM0000001", 69: "ANK"}
+_MODEL = 67
 
 
 # Known, and nothing here shows them: spacing, fonts, margins, positions, real-time bytes in their place.
@@ -88,7 +89,13 @@ class EscPosMachine:
     """An 80 mm receipt printer. `answer` is called with what it says, in the order in which it says it."""
 
     def __init__(
-        self, answer: Callable[[bytes], None], *, columns: int = 42, dots: int = 512, process_ids: bool = True
+        self,
+        answer: Callable[[bytes], None],
+        *,
+        columns: int = 42,
+        dots: int = 512,
+        process_ids: bool = True,
+        model: str = "SIM-80",
     ) -> None:
         self.paper = Paper(columns, dots)
         self.condition = Condition()
@@ -97,6 +104,7 @@ class EscPosMachine:
         self.bytes_received = 0
         self._answer = answer
         self._process_ids = process_ids
+        self._names = _NAMES | {_MODEL: model}
         self._buffer = bytearray()
         self._real_time = bytearray()
         self._pulses_in_real_time = True
@@ -311,8 +319,8 @@ class EscPosMachine:
 
     def identify(self, data: bytes) -> None:
         """`GS I`."""
-        if data[0] in _NAMES:
-            self._answer(b"\x5f" + _NAMES[data[0]].encode() + b"\x00")
+        if data[0] in self._names:
+            self._answer(b"\x5f" + self._names[data[0]].encode() + b"\x00")
         elif data[0] in (1, 49, 2, 50, 3, 51):
             self._answer(b"\x02")
 

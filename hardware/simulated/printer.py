@@ -31,10 +31,11 @@ class SimulatedPrinter(SimulatedDevice):
         columns: int = 42,
         dots: int = 512,
         process_ids: bool = True,
+        model: str = "SIM-80",
         on_receipt: Callable[[int, str], None] | None = None,
     ) -> None:
         super().__init__(listen=None if pty or link is not None else listen, link=link, settings="baud=38400")
-        self.machine = EscPosMachine(self._say, columns=columns, dots=dots, process_ids=process_ids)
+        self.machine = EscPosMachine(self._say, columns=columns, dots=dots, process_ids=process_ids, model=model)
         self._on_receipt = on_receipt
         self._told = 0
         self.silent = self.garbage = False

@@ -10,7 +10,9 @@ from pathlib import Path
 import serial
 
 from hardware.addresses import SerialAddress
-from hardware.transports.transport import Busy, Transport, refusal
+from hardware.transports.transport import Busy, NotThere, Transport, TransportError, refusal
+
+PSEUDO_TERMINALS = "/dev/pts/"
 
 
 class SerialTransport(Transport):
@@ -48,7 +50,9 @@ class SerialTransport(Transport):
         if not where.dtr:
             port.dtr = False  # raising DTR resets some scales and displays
         try:
-            port.open()
+            self._open_with_settings(port)
+        except TransportError:
+            raise
         except (serial.SerialException, OSError) as error:
             raise _refused(error, self.address) from None
         except (ValueError, OverflowError) as error:
@@ -58,6 +62,20 @@ class SerialTransport(Transport):
         _wait_for_a_byte(fd)
         self._port = port
         return fd
+
+    def _open_with_settings(self, port: serial.Serial) -> None:
+        """Open the port; a pseudo-terminal has neither parity nor 7 bits, and is opened without them."""
+        import termios
+
+        try:
+            port.open()
+        except termios.error as error:
+            if not str(Path(self._where.path).resolve()).startswith(PSEUDO_TERMINALS):
+                raise NotThere(
+                    f"{self.address} cannot be set so: {error.args[-1]}", "check baud, bytesize, parity and stopbits"
+                ) from None
+            port.bytesize, port.parity, port.stopbits = 8, "N", 1
+            port.open()
 
     def _close(self, fd: int) -> None:
         port, self._port = self._port, None

@@ -244,7 +244,7 @@ def test_the_doctor_says_what_is_wrong_and_what_to_do(tmp_path: Path) -> None:
 def test_a_counter_is_configured_by_answering_questions(tmp_path: Path) -> None:
     config = tmp_path / "hardware.toml"
     with simulated("printer", "--listen", "127.0.0.1:0", "--control", "stdio") as printer:
-        answers = f"y\nprinter\nfront\n{printer.address}\nTM-T88V\nn\n"
+        answers = f"y\nprinter\n{printer.address}\nTM-T88V\nfront\nn\nn\n"
         done = till_hardware("configure", "--by-address", "--config", str(config), stdin=answers)
         status = till_hardware("status", "front", "--config", str(config), "--json")
 

@@ -21,7 +21,7 @@ async def test_a_scale_is_known_by_its_answer(protocol: str) -> None:
     async with SimulatedScale(protocol, listen="127.0.0.1:0") as scale:
         found = await probe(scale.address, answer_seconds=0.2)
 
-        assert found == Probed("scale", scale.address, f"speaks {protocol}")
+        assert found == Probed("scale", scale.address, f"speaks {protocol}", protocol)
 
 
 async def test_what_says_nothing_is_not_guessed() -> None:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hardware.addresses import AddressError, SerialAddress, TcpAddress, UsbPrinterAddress, parse_address
+from hardware.simulated import SimulatedScanner
 from hardware.transports import Busy, Forbidden, LineLost, NotThere, open_transport
 from hardware.transports.transport import input_bytes_max, refusal
 from hardware.transports.usb_printer import UsbPrinterTransport, usb_printer_files
@@ -191,3 +192,12 @@ async def test_a_usb_printer_that_is_not_plugged_in_is_not_there(tmp_path: Path)
 
     with pytest.raises(NotThere, match="usblp"):
         await UsbPrinterTransport(wanted, sysfs=sysfs, devices=devices).open()
+
+
+async def test_a_pseudo_terminal_is_opened_again_and_again_although_it_has_no_parity() -> None:
+    async with SimulatedScanner() as simulated:
+        path = simulated.address.removeprefix("serial:").partition("?")[0]
+        for _ in range(3):
+            transport = open_transport(f"serial:{path}?baud=9600&bytesize=7&parity=E")
+            await transport.open()
+            await transport.close()
