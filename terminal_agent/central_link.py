@@ -25,6 +25,7 @@ from protocol.enrolment import assertion_claims, assertion_typ, assertion_type, 
 from protocol.uplink import Position
 from terminal_agent.clock import Clock
 from terminal_agent.identity import Enrolment
+from terminal_agent.unreachable import answer_in_words, in_words
 
 answer_bytes_max: Final = 64 * 1024 * 1024
 connect_seconds_max: Final = 10.0
@@ -65,7 +66,9 @@ class Answer(Struct, frozen=True):
     def read(self, shape: type[_Shape]) -> _Shape:
         """The body as JSON of that shape. Raises `CentralUnreachableError`: it came from somebody else."""
         if self.content_type != "application/json":
-            raise CentralUnreachableError(f"the answer is {self.content_type or 'of no type'}, not central's JSON")
+            raise CentralUnreachableError(
+                f"the answer is {self.content_type or 'of no type'}, not central's JSON; sign in to the network here"
+            )
         try:
             return msgspec.json.decode(self.body, type=shape)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
@@ -141,15 +144,9 @@ async def ask(
                 _problem(response.content_type, content),
             )
     except aiohttp.ClientConnectorCertificateError as error:
-        why = getattr(error.certificate_error, "verify_message", "") or type(error.certificate_error).__name__
-        raise NotTrustedError(
-            f"the certificate of {error.host} is not trusted ({why}); name its authority with --ca-file, or as ca_file"
-            " in terminal.toml"
-        ) from error
-    except aiohttp.ClientConnectorError as error:
-        raise CentralUnreachableError(f"{url.split('?')[0]}: {error.strerror or error.os_error}") from error
+        raise NotTrustedError(in_words(error, url)) from error
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-        raise CentralUnreachableError(f"{url.split('?')[0]}: {str(error) or type(error).__name__}") from error
+        raise CentralUnreachableError(in_words(error, url)) from error
 
 
 class CentralLink:
@@ -248,7 +245,7 @@ class CentralLink:
         if answer.status in (401, 403) and answer.content_type == "application/json":
             raise TokenRefusedError("central refuses this terminal's key; enrol the terminal anew")
         if answer.status != 200:
-            raise CentralUnreachableError(f"no token: status {answer.status}", answer.retry_after)
+            raise CentralUnreachableError(answer_in_words(answer.status, answer.problem), answer.retry_after)
         token = answer.read(TokenAnswer)
         if token.position.epoch != self.enrolment.answer.epoch:
             raise CentralUnreachableError("the token is of another epoch")

@@ -124,6 +124,14 @@ class Checkout:
 
         Raises `Refused`, and then nothing has changed but the trace of a wrong PIN.
         """
+        try:
+            return await self._handle(command)
+        except JournalError as error:
+            _log.error("journal-failed", error=str(error))
+            code = "disk-full" if isinstance(error, JournalFullError) else "journal-failed"
+            raise Refused(code, str(error)) from error
+
+    async def _handle(self, command: Command) -> bytes:
         told = await self._ask_central(command)
         async with self._one_at_a_time:
             before = self._answers.find(command)
@@ -180,7 +188,7 @@ class Checkout:
     async def _change_open_sale(self, command: Command, after: RegisterState) -> bytes:
         """What is of the open sale alone; what money or a parked sale hangs on is on the disk when it is answered.
 
-        Raises `Refused` where it could not be kept.
+        Raises `Refused` or `JournalError` where it could not be kept.
         """
         commands = self._suspended.with_command(command.command_id)
         try:
@@ -188,8 +196,6 @@ class Checkout:
                 await self._write_open_sale(after, commands)
             else:
                 self._suspended.hand_over(after, commands)
-        except JournalError as error:
-            raise _not_kept(error) from error
         except OSError as error:
             raise Refused("disk-full" if error.errno == errno.ENOSPC else "journal-failed") from error
         self.state = after
@@ -329,11 +335,7 @@ class Checkout:
         return kept if kept is not None else answer(committed)
 
     async def _append(self, batch: Batch, entries: Sequence[Entry]) -> tuple[Sequence[Committed], bytes | None]:
-        try:
-            appended = await self._journal.append(batch)
-        except JournalError as error:
-            _log.error("journal-failed", error=str(error))
-            raise _not_kept(error) from error
+        appended = await self._journal.append(batch)
         self._counter.committed()
         return appended.events, appended.answer
 
@@ -362,10 +364,7 @@ class Checkout:
             answer_for(connection, command.receipt_number, whole=True, at=at)
             insert_answer(connection, command, answer, at)
 
-        try:
-            await self._journal.write(work)
-        except JournalError as error:
-            raise _not_kept(error) from error
+        await self._journal.write(work)
         self._spool.recount()
         self._counter.changed()
         return answer
@@ -391,10 +390,6 @@ class Checkout:
 def _answer(committed: Sequence[Committed], view: dict[str, Any]) -> bytes:
     events = [{"sequence": event.sequence, "type": event.type} for event in committed]
     return _encoder.encode({"events": events, "state": view})
-
-
-def _not_kept(error: JournalError) -> Refused:
-    return Refused("disk-full" if isinstance(error, JournalFullError) else "journal-failed", str(error))
 
 
 def _as_reprint(command: Command) -> Command:

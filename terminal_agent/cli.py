@@ -168,8 +168,9 @@ def export_command(file: Path, epoch: int | None, state_dir: Path) -> None:
 def push_command(state_dir: Path) -> None:
     """Deliver what is pending, once, while `run` does not work."""
     with _plainly(), _claimed(state_dir) as directory:
-        count = asyncio.run(push_journal(directory, read_config(directory.config)))
-        click.echo(f"{count} lines delivered")
+        pushed = asyncio.run(push_journal(directory, read_config(directory.config)))
+        known = f"; {pushed.known} more were there already" if pushed.known else ""
+        click.echo(f"{pushed.new} lines delivered{known}")
 
 
 @main.group("receipt")

@@ -6,7 +6,7 @@ import importlib.metadata
 import random
 import signal
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -28,7 +28,7 @@ from terminal_agent.config import Config
 from terminal_agent.disk_space import DiskSpace
 from terminal_agent.downlink import Downlink
 from terminal_agent.identity import Enrolment
-from terminal_agent.journal import Journal, read_counters
+from terminal_agent.journal import Journal, JournalError, read_counters
 from terminal_agent.local_api import LocalApi
 from terminal_agent.machine import boot_id, place_of
 from terminal_agent.patience import Patience
@@ -40,6 +40,7 @@ from terminal_agent.register.refusals import Refused
 from terminal_agent.sign_in import SignIn
 from terminal_agent.state_directory import StateDirectory
 from terminal_agent.state_view import DeviceView, PrintingView, RefusedScan, Surroundings, SyncView
+from terminal_agent.upkeep import kept_up
 from terminal_agent.uplink import Uplink
 
 settle_seconds_max: Final = 3.0
@@ -121,7 +122,7 @@ class Daemon:
         )
         url = await self._api.start(self._config.listen)
         announce(url)
-        tasks = [asyncio.create_task(self._kept_up(name, work), name=name) for name, work in self._work()]
+        tasks = [asyncio.create_task(kept_up(name, work), name=name) for name, work in self._work()]
         await stop.wait()
         await self._stop(tasks)
 
@@ -166,18 +167,8 @@ class Daemon:
             ("open-sale", self._checkout.write_behind),
         ]
         work += [(f"uplink-{index}", old.run) for index, old in enumerate(self._old_uplinks)]
-        work += [(device.name, self._owner(device).run) for device in self._config.devices if _is_driven(device)]
+        work += [(device.name, self._owner(device).run) for device in _driven(self._config.devices)]
         return work
-
-    async def _kept_up(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run a task; should it fail by a mistake of ours, say so and begin again, since the sale must go on."""
-        while True:
-            try:
-                await work()
-                return
-            except Exception:
-                _log.exception("task-failed", task=name)
-                await asyncio.sleep(1.0)
 
     async def _stop(self, tasks: list["asyncio.Task[None]"]) -> None:
         """Finish what is on its way, keep the open sale, close everything."""
@@ -188,7 +179,10 @@ class Daemon:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._checkout.flush(in_order=True)
-        await self._journal.write(self._clock.keep)
+        try:
+            await self._journal.write(self._clock.keep)
+        except JournalError as error:
+            _log.error("clock-not-kept", reason=str(error))
         await self._link.close()
         self._journal.close()
         self._catalogue.close()
@@ -328,5 +322,9 @@ class Daemon:
             self.changed()
 
 
-def _is_driven(device: Device) -> bool:
-    return device.kind in ("printer", "scanner")
+def _driven(devices: Sequence[Device]) -> list[Device]:
+    """The devices that this terminal works with: its scanners, and the first printer, on which all comes out."""
+    printers = [device for device in devices if device.kind == "printer"]
+    for device in printers[1:]:
+        _log.warning("device-not-driven", name=device.name, reason=f"all is printed by {printers[0].name}")
+    return [device for device in devices if device.kind == "scanner" or device in printers[:1]]

@@ -11,6 +11,7 @@ from protocol.downlink import ChangesAnswer, changes_max
 from terminal_agent.catalogue import Catalogue
 from terminal_agent.central_link import CentralLink, CentralUnreachableError, TokenRefusedError
 from terminal_agent.patience import Patience
+from terminal_agent.unreachable import answer_in_words
 
 wait_seconds: Final = 25
 answer_seconds_max: Final = wait_seconds + 15.0
@@ -66,7 +67,7 @@ class Downlink:
             await self._catalogue.begin_snapshot()
             return True
         if answer.status != 200:
-            raise CentralUnreachableError(f"status {answer.status} {answer.problem or ''}", answer.retry_after)
+            raise CentralUnreachableError(answer_in_words(answer.status, answer.problem), answer.retry_after)
         page = answer.read(ChangesAnswer)
         await self._catalogue.apply(
             page.changes, cursor=page.cursor, catalogue_through=page.catalogue_through, more=page.more

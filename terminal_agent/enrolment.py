@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from migrations.terminal.journal import migrations
 from protocol.chain import public_key_text
 from protocol.enrolment import EnrolAnswer, EnrolmentCodeError, enrol_request, read_code
-from terminal_agent.central_link import Answer, CentralUnreachableError, NotTrustedError, ask, check_server, tls_context
+from terminal_agent.central_link import Answer, CentralUnreachableError, ask, check_server, tls_context
 from terminal_agent.database import connect, migrate, transaction
 from terminal_agent.identity import Enrolment, add_enrolment, enrolments, pending
 from terminal_agent.state_directory import StateDirectory, private_bytes, sync_directory
@@ -84,10 +84,8 @@ async def _ask(server: str, code: str, key: Ed25519PrivateKey, ca_file: Path | N
                 body=body,
                 seconds=enrol_seconds_max,
             )
-        except NotTrustedError as error:
-            raise EnrolmentError(str(error)) from error
         except CentralUnreachableError as error:
-            raise EnrolmentError(f"{server} does not answer ({error}); check the address and the network") from error
+            raise EnrolmentError(str(error)) from error
 
 
 def _identity(answer: Answer, server: str) -> EnrolAnswer:

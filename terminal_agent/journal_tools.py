@@ -17,7 +17,7 @@ from migrations.terminal.journal import migrations
 from protocol.chain import line_hash, sign_batch
 from protocol.events import EnvelopeError, read_line
 from protocol.journal_file import JournalHeader, SectionSignature, cut_sections, write_header
-from terminal_agent.central_link import CentralLink
+from terminal_agent.central_link import CentralLink, CentralUnreachableError, TokenRefusedError
 from terminal_agent.clock import Clock
 from terminal_agent.config import Config
 from terminal_agent.daemon import NotEnrolledError
@@ -28,7 +28,7 @@ from terminal_agent.journal import Journal, lines_from, read_counters
 from terminal_agent.patience import Patience
 from terminal_agent.printing.spool import printed_document
 from terminal_agent.state_directory import StateDirectory
-from terminal_agent.uplink import Uplink, read_delivery
+from terminal_agent.uplink import Pushed, Uplink, read_delivery
 
 
 class JournalBrokenError(Exception):
@@ -135,25 +135,33 @@ def find_line(directory: StateDirectory, receipt_number: str, *, as_paper: bool)
     return bytes(row[0]).decode()
 
 
-async def push_journal(directory: StateDirectory, config: Config) -> int:
-    """Deliver all enrolments' pending lines, oldest enrolment first; answers how many. The caller holds the lock.
+async def push_journal(directory: StateDirectory, config: Config) -> Pushed:
+    """Deliver all enrolments' pending lines, oldest enrolment first. The caller holds the lock.
 
-    Raises `CentralUnreachableError` or `TokenRefusedError` where central did not take all.
+    Raises `CentralUnreachableError` or `TokenRefusedError` where central did not take all, once each was tried.
     """
     space = DiskSpace(directory.reserve, bytes_reserved=0, free_bytes_min=0)
     journal = Journal(directory.journal, space)
-    delivered = 0
+    pushed = Pushed()
     try:
         clock = Clock(journal.reader)
+        refused: Exception | None = None
         for enrolment in journal.enrolments:
-            delivered += await _push(directory, journal, enrolment, clock, config)
+            try:
+                pushed += await _push(directory, journal, enrolment, clock, config)
+            except (CentralUnreachableError, TokenRefusedError) as error:
+                refused = refused or error
         await journal.write(clock.keep)
+        if refused is not None:
+            raise refused
     finally:
         journal.close()
-    return delivered
+    return pushed
 
 
-async def _push(directory: StateDirectory, journal: Journal, enrolment: Enrolment, clock: Clock, config: Config) -> int:
+async def _push(
+    directory: StateDirectory, journal: Journal, enrolment: Enrolment, clock: Clock, config: Config
+) -> Pushed:
     counters = read_counters(journal.reader, enrolment.number)
     key = directory.read_private_key(enrolment.key_name)
     if key is None:
@@ -173,12 +181,10 @@ async def _push(directory: StateDirectory, journal: Journal, enrolment: Enrolmen
         patience=Patience(SystemRandom()),
         on_change=lambda: None,
     )
-    before = uplink.pending
     try:
-        await uplink.push()
+        return await uplink.push()
     finally:
         await link.close()
-    return before - uplink.pending
 
 
 @contextlib.contextmanager

@@ -29,6 +29,7 @@ from protocol.uplink import (
 from terminal_agent.central_link import Answer, CentralLink, CentralUnreachableError, TokenRefusedError
 from terminal_agent.journal import Journal, lines_from
 from terminal_agent.patience import Patience
+from terminal_agent.unreachable import answer_in_words
 
 compress_bytes_min: Final = 512
 keep_seconds: Final = 1.0
@@ -48,6 +49,16 @@ class Delivery(Struct):
     incarnation: str | None = None
     forked: bool = False
     needs_help: str | None = None
+
+
+class Pushed(Struct, frozen=True):
+    """What one push found and did: lines that central had already, and lines that are new to it."""
+
+    known: int = 0
+    new: int = 0
+
+    def __add__(self, other: "Pushed") -> "Pushed":
+        return Pushed(self.known + other.known, self.new + other.new)
 
 
 class Uplink:
@@ -72,6 +83,7 @@ class Uplink:
         self._seen_position = 0
         self._events_max = events_per_body_max
         self._kept: tuple[Any, ...] | None = None
+        self.new_to_central = 0
         self.delivery = read_delivery(journal.reader, self._enrolment.number)
 
     @property
@@ -94,8 +106,9 @@ class Uplink:
         finally:
             await asyncio.shield(self._keep())
 
-    async def push(self) -> None:
+    async def push(self) -> Pushed:
         """Deliver all there is, once. Raises what stood in the way."""
+        pending, new = self.pending, self.new_to_central
         try:
             await self._link.token()
             self._take_position()
@@ -104,8 +117,12 @@ class Uplink:
                 await self._send()
                 if self.delivery.acknowledged_through <= before:
                     raise CentralUnreachableError("central did not take the lines; try again later")
+            if self.pending and self.delivery.needs_help is not None:
+                raise CentralUnreachableError(self.delivery.needs_help)
         finally:
             await self._keep()
+        stored = self.new_to_central - new
+        return Pushed(max(0, pending - self.pending - stored), stored)
 
     async def _try(self) -> float:
         """Send what can be sent now; answers how many seconds to wait before the next try."""
@@ -206,6 +223,7 @@ class Uplink:
             _log.warning("exception", sequence=exception.sequence, code=exception.code, detail=exception.detail)
         delivery.forked = delivery.forked or answer.forked
         delivery.acknowledged_through += lines_sent
+        self.new_to_central += answer.stored
         if answer.missing and not delivery.forked:
             self._link.forget_token()  # central lacks earlier lines than these: the next position says from where on
 
@@ -230,7 +248,7 @@ class Uplink:
                 self._link.forget_token()
                 self._help("this enrolment was revoked; export the journal, then enrol the terminal anew")
             case _:
-                raise CentralUnreachableError(f"status {answer.status} {answer.problem or ''}", answer.retry_after)
+                raise CentralUnreachableError(answer_in_words(answer.status, answer.problem), answer.retry_after)
 
     def _take_fork(self, members: dict[str, Any], first: int, lines_sent: int) -> None:
         kept = members.get("kept_through")
@@ -244,7 +262,9 @@ class Uplink:
             return
         if kept < first:
             raise CentralUnreachableError("central kept none of the lines")
-        delivery.acknowledged_through = min(kept, first + lines_sent - 1)
+        through = min(kept, first + lines_sent - 1)
+        self.new_to_central += max(0, through - delivery.acknowledged_through)
+        delivery.acknowledged_through = through
 
     def _help(self, reason: str) -> None:
         if self.delivery.needs_help != reason:

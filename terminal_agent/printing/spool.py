@@ -107,7 +107,12 @@ class Spool:
                 await self._idle.wait()
 
     async def serve(self, driver: PrinterDriver, attendance: Attendance) -> None:
-        """Print what is queued, one job after the other, until the line is lost."""
+        """Print what is queued, one job after the other, until the line is lost.
+
+        Raises `LineLost`, and `JournalError` where a step cannot be brought to the disk before it happens.
+        """
+        if self._is_astray():
+            await self.recover()
         if self._left_over:
             driver.leftover.expect()
             self._left_over = False
@@ -191,6 +196,13 @@ class Spool:
             "select job_id, document from print_jobs where state = 'queued' order by job_id limit 1"
         ).fetchone()
         return None if row is None else (int(row[0]), bytes(row[1]))
+
+    def _is_astray(self) -> bool:
+        """Whether a job is on its way although nobody prints: the disk failed when its end was to be written down."""
+        row = self._journal.reader.execute(
+            "select 1 from print_jobs where state in ('sending', 'sent') limit 1"
+        ).fetchone()
+        return row is not None
 
     async def _mark(self, job_id: int, state: str, reason: str | None) -> None:
         """Bring a step to the disk before it happens."""

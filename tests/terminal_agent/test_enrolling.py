@@ -93,7 +93,7 @@ async def test_plain_http_goes_to_this_machine_alone(make_till: Any) -> None:
 async def test_nobody_there(make_till: Any) -> None:
     till: Till = await make_till("till")
 
-    assert "check the address and the network" in await refusal(till, "http://127.0.0.1:9", "AAAA-BBBB-CCCC-DDDD")
+    assert "nothing listens at 127.0.0.1:9" in await refusal(till, "http://127.0.0.1:9", "AAAA-BBBB-CCCC-DDDD")
 
 
 @pytest.mark.parametrize("status", [200, 201, 404, 500])
