@@ -28,6 +28,7 @@ from central.sales.loaders import LOADERS as SALES_LOADERS
 from central.sales.overdue import OverdueJob
 from central.tenancy import routes as tenancy_routes
 from central.tenancy.loaders import LOADERS as TENANCY_LOADERS
+from central.uplink.resumption import Resumption
 from central.uplink.routes import ROUTES as UPLINK_ROUTES
 from central.wakeups import PostgresWakeups, RedisWakeups, Wakeups
 
@@ -119,6 +120,7 @@ async def serve_on(
     try:
         await web.SockSite(runner, listener, ssl_context=tls, backlog=backlog).start()
         services.of(OverdueJob).start()
+        services.of(Resumption).start()
         yield runner
     finally:
         services.wakeups.stop()

@@ -69,6 +69,12 @@ async def lock_positions(session: TenantSession, keys: Sequence[EpochKeyPair]) -
     return positions_by_key(rows)
 
 
+async def epochs_in_turn(session: TenantSession, after: EpochKeyPair, limit: int) -> list[EpochKeyPair]:
+    """Epochs, after one of them, with queued lines whose turn has come: a transaction left them to the next."""
+    rows = await session.driver.fetch(QUERIES.epochs_in_turn, session.tenant_id, *after, limit)
+    return [(row["terminal_id"], row["epoch"]) for row in rows]
+
+
 async def move_positions(session: TenantSession, moves: Sequence[PositionMove], seen_at: datetime | None) -> None:
     """Write where epochs stand now; their rows were locked by `lock_positions` in the same transaction.
 

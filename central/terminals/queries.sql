@@ -25,6 +25,15 @@ from unnest($2::uuid[], $3::integer[], $4::bigint[], $5::text[], $6::text[], $7:
     as m (terminal_id, epoch, applied_through, applied_hash, queued, stored_lines, last_created_at, receipt_counter)
 where e.tenant_id = $1 and e.terminal_id = m.terminal_id and e.epoch = m.epoch
 
+-- epochs_in_turn --
+-- Epochs, after one of them, whose queue begins where the chain stands, or whose next line was declared lost.
+select e.terminal_id, e.epoch
+from till.epochs e
+where e.tenant_id = $1 and (e.terminal_id, e.epoch) > ($2, $3) and not isempty(e.queued)
+  and (lower(e.queued) = e.applied_through + 1 or e.lost @> e.applied_through + 1)
+order by e.terminal_id, e.epoch
+limit $4
+
 -- position --
 -- One epoch's row, not locked.
 select e.terminal_id, e.epoch, e.location_id, e.receipt_prefix, e.enrolled_at, e.replaced_at, e.revoked_at,

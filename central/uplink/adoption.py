@@ -8,6 +8,8 @@ and stays `kept`.
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec import structs
+
 from central import terminals
 from central.tenant_session import TenantSession
 from central.terminals import EpochPosition
@@ -27,29 +29,35 @@ async def apply_adopted(
     so is a discarded branch that it hangs on: its lines never apply, and what was adopted must not wait for them.
     """
     branches = {branch.branch: branch for branch in await branches_of(session, position)}
-    more = False
-    open_left = False
     room = limit
-    for branch in branches.values():
-        if branch.state == "open" or (
-            branch.waiting and not await _hang_applied(session, position, branch, branches, applied_through)
-        ):
-            open_left = True
-            continue
-        if not branch.waiting:
-            continue
+    while (branch := await _in_turn(session, position, branches, applied_through)) is not None:
         lines = await _unbooked(session, position, branch, branches, room + 1)
-        if len(lines) > room:
-            more = open_left = True
-            lines = lines[:room]
-        else:
-            await session.driver.execute(QUERIES.finish_branch, session.tenant_id, position.terminal_id, branch.branch)
+        more = len(lines) > room
+        lines = lines[:room]
         room -= len(lines)
         await move_states(session, [(line, line.applied_state) for line in lines])
         application.add(lines, position, previous=None)
-    if not open_left:
+        if more:
+            return True
+        await session.driver.execute(QUERIES.finish_branch, session.tenant_id, position.terminal_id, branch.branch)
+        branches[branch.branch] = structs.replace(branch, waiting=False)
+    if all(_is_settled(branch) for branch in branches.values()):
         await terminals.mark_forked(session, position.terminal_id, position.epoch, forked=False)
-    return more
+    return False
+
+
+async def _in_turn(
+    session: TenantSession, position: EpochPosition, branches: dict[int, Branch], applied_through: int
+) -> Branch | None:
+    """An adopted branch with lines to apply whose turn has come: also by what was applied just now."""
+    for branch in branches.values():
+        if branch.waiting and await _hang_applied(session, position, branch, branches, applied_through):
+            return branch
+    return None
+
+
+def _is_settled(branch: Branch) -> bool:
+    return branch.state != "open" and not branch.waiting
 
 
 async def _unbooked(
@@ -92,7 +100,7 @@ async def _hang_applied(
     if number == chain:
         return sequence <= applied_through
     below = branches[number]
-    if below.state != "open" and not below.waiting:
+    if _is_settled(below):
         return True
     state = await session.driver.fetchval(
         QUERIES.state_at,
@@ -136,5 +144,5 @@ async def booked_on_branches(session: TenantSession, position: EpochPosition, li
 
 async def settle(session: TenantSession, position: EpochPosition) -> None:
     """Say of an epoch that it is not forked any more, once no branch of it is open or has lines to apply."""
-    if all(branch.state != "open" and not branch.waiting for branch in await branches_of(session, position)):
+    if all(_is_settled(branch) for branch in await branches_of(session, position)):
         await terminals.mark_forked(session, position.terminal_id, position.epoch, forked=False)

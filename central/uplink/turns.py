@@ -21,8 +21,10 @@ from central.uplink.repository import QUERIES, move_states, stored_lines
 
 
 class Turn(Struct, frozen=True):
-    """What came of a turn: the exceptions that it raised, where the chain stands, and whether there is more to take."""
+    """What came of a turn: how many lines it applied, what exceptions it raised, where the chain stands, and whether
+    there is more to take."""
 
+    applied: int
     raised: list[sales.ExceptionRecord]
     move: PositionMove
     lost: Ranges
@@ -82,7 +84,8 @@ async def take_turn(
     counter = booking.receipt_counters.get((position.terminal_id, position.epoch), position.receipt_counter)
     move = _moved(position, applied_through, last, counter)
     await terminals.move_positions(session, [move], None)
-    return Turn(booking.raised, move, position.lost, bool(left) or bool(found_left) or more)
+    applied = len(application.lines)
+    return Turn(applied, booking.raised, move, position.lost, bool(left) or bool(found_left) or more)
 
 
 async def _found(session: TenantSession, position: EpochPosition) -> Ranges:

@@ -42,13 +42,15 @@ class Uplink:
 
     async def go_on(self, tenant_id: UUID, terminal_id: UUID, epoch: int) -> Turn:
         """Apply what an epoch's queue, found lines and adopted branches still have, some lines a transaction, until
-        none is left; answers the last turn, with what all of them raised."""
+        none is left; answers the last turn, with what all of them applied and raised."""
+        applied = 0
         raised: list[sales.ExceptionRecord] = []
         while True:
             turn = await self._take_turn(tenant_id, terminal_id, epoch, carefully=False)
+            applied += turn.applied
             raised += turn.raised
             if not turn.more:
-                return structs.replace(turn, raised=raised)
+                return structs.replace(turn, applied=applied, raised=raised)
 
     async def _take_turn(self, tenant_id: UUID, terminal_id: UUID, epoch: int, *, carefully: bool) -> Turn:
         services = self._services

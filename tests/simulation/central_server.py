@@ -17,6 +17,7 @@ from central.cli.target import Target
 from central.database import Database
 from central.database.embedded import application, superuser
 from central.http import Services
+from central.uplink.resumption import Resumption
 from central.wakeups import Wakeups
 from tests.conftest import TestServer
 from tests.simulation.postgres_line import PostgresLine
@@ -67,6 +68,8 @@ class CentralServer:
         self._services.clock = self._clock
         listener = self._stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         await self._stack.enter_async_context(serve_on(self._services, listener))
+        # What it goes on with by itself comes before what the schedule does next, so that a seed is always the same.
+        await self._services.of(Resumption).has_looked.wait()
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
 
     async def stored(self, hashes: Iterable[str]) -> set[str]:

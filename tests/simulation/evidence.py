@@ -102,16 +102,22 @@ class Evidence:
         return [row for row in self.tables[table] if str(row["tenant_id"]) == tenant.tenant_id]
 
     def applied(self, tenant: TenantEvidence) -> dict[Key, dict[str, Any]]:
-        """The events that count, as their writers wrote them: the chains' and the adopted branches', not the poison."""
+        """The events that count, as their writers wrote them: the chains' and the adopted branches', not the poison.
+
+        A line that stands in two places counts in one: where central says that it booked it.
+        """
         adopted = {
             (str(row["terminal_id"]), row["branch"]) for row in self.of(tenant, "branches") if row["state"] == "adopted"
         }
         poison = {line.hash for disk in self.disks for line in disk.lines if line.poison}
         found = {}
-        for row in self.of(tenant, "events"):
+        seen: set[tuple[str, int, int, bytes]] = set()
+        for row in sorted(self.of(tenant, "events"), key=lambda row: str(row["state"]) == "kept"):
             key = (str(row["terminal_id"]), row["epoch"], row["branch"], row["sequence"])
             counts = key[2] == 0 or (key[0], key[2]) in adopted
-            if counts and row["state"] != "held" and sha256(row["line"]).hexdigest() not in poison:
+            line = (key[0], key[1], key[3], row["line"])
+            if counts and row["state"] != "held" and line not in seen and sha256(row["line"]).hexdigest() not in poison:
+                seen.add(line)
                 found[key] = json.loads(row["text"])
         return found
 

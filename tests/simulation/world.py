@@ -219,16 +219,10 @@ class World:
         await self.calmly(till.follow)
 
     async def declare_what_is_lost(self, hand_till: HandTill) -> None:
-        """The owner declares what no disk has any more.
-
-        So, too, where a clone's line came before those that made a branch of it: it then waits on the chain for lines
-        that the other clone never wrote.
-        """
+        """The owner declares what no disk has any more."""
         position = await hand_till.position()
-        family = [one for one in self.hand_tills if one.sender == hand_till.sender]
-        all_is_sent = len(family) > 1 and not any(one.undelivered for one in family)
         for first, last in (position or {}).get("missing", []):
-            if all_is_sent or all(sequence in hand_till.destroyed for sequence in range(first, last + 1)):
+            if all(sequence in hand_till.destroyed for sequence in range(first, last + 1)):
                 self.schedule.fault("declared lost")
                 office = self.office_of(hand_till.journal.terminal_id)
                 await office.declare_lost(*hand_till.sender, first, last)

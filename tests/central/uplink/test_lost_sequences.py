@@ -53,6 +53,23 @@ async def test_a_loss_declared_in_parts_applies_with_the_last_of_them(tenant: Te
     assert (await till.position())["applied_through"] == 9
 
 
+async def test_what_is_declared_lost_ahead_of_the_chain_is_not_listed_as_missing(
+    tenant: TenantFixture, till: Till
+) -> None:
+    await with_a_hole(till)
+    assert (await till.position())["missing"] == [[3, 6]]
+
+    await lose(tenant, till, 5, 6)
+
+    assert (await till.position())["missing"] == [[3, 4]]
+    _, listed, _ = await tenant.get("/v1/terminals")
+    assert listed["terminals"][0]["missing"] == [[3, 4]]
+    status, answer, _ = await till.delivers(8, 9)
+    assert (status, answer["queued"], answer["missing"]) == (200, [[7, 9]], [[3, 4]])
+    await lose(tenant, till, 3, 3)
+    assert (await till.position())["missing"] == [[4, 4]]
+
+
 async def test_what_was_not_lost_of_a_declared_range_applies_in_order(tenant: TenantFixture, till: Till) -> None:
     await with_a_hole(till)
     await lose(tenant, till, 5, 6)

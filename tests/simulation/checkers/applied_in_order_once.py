@@ -1,4 +1,7 @@
-"""Each line that counts was applied once, after all before it; the rest is kept and books nothing."""
+"""Each line that counts was applied once, after all before it; the rest is kept and books nothing.
+
+A line that stands on the chain and on an adopted branch, or on two, was applied in one of these places.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -11,7 +14,8 @@ from tests.simulation.evidence import Evidence, Key
 def applied_in_order_once(evidence: Evidence) -> Iterator[str]:
     poison = {line.hash for disk in evidence.disks for line in disk.lines if line.poison}
     branches = {(str(row["terminal_id"]), row["branch"]): row["state"] for row in evidence.tables["branches"]}
-    for row in evidence.tables["events"]:
+    applied: dict[tuple[str, int, int, bytes], Key] = {}
+    for row in sorted(evidence.tables["events"], key=lambda row: str(row["state"]) == "kept"):
         key = _key(row)
         state, branch = row["state"], row["branch"]
         hash_ = sha256(row["line"]).hexdigest()
@@ -22,6 +26,11 @@ def applied_in_order_once(evidence: Evidence) -> Iterator[str]:
             wanted = {"kept"}
         if branch == 0 and _is_lost(evidence, key):
             wanted = wanted | {"held"}
+        line = (key[0], key[1], key[3], row["line"])
+        if line in applied:
+            wanted = {"kept"}
+        elif state in ("applied", "unreadable", "unknown"):
+            applied[line] = key
         if state not in wanted:
             yield f"{key} is {state}, not {' or '.join(sorted(wanted))}"
     yield from _chains(evidence)
