@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import inspect
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,11 +12,12 @@ from typing import Any, Literal
 
 import structlog
 
-from hardware.displays import DisplaySetting
+from hardware.displays import DisplayDriver, DisplaySetting
+from hardware.plug_events import plugged_in
 from hardware.printers.escpos_driver import PrinterDriver, Timing
 from hardware.printers.leftover import Leftover
 from hardware.printers.profiles import profile as profile_named
-from hardware.scales import PROTOCOLS, ScaleProtocol
+from hardware.scales import PROTOCOLS, ScaleDriver, ScaleProtocol
 from hardware.scanners.framing import Scan, ScannerConfig
 from hardware.scanners.serial_scanner import SerialScanner, utc_now
 from hardware.states import DeviceState, Signal, after
@@ -79,8 +80,11 @@ OnChange = Callable[[DeviceStatus], None]
 class Attendance:
     """What a device's owner hands to the code that works with the open device."""
 
-    def __init__(self, transport: Transport, report: Callable[[Signal, str | None, str], None]) -> None:
+    def __init__(
+        self, transport: Transport, report: Callable[[Signal, str | None, str], None], counts: Counter[str]
+    ) -> None:
         self.transport = transport
+        self.counts = counts
         self._report = report
 
     def ready(self) -> None:
@@ -107,7 +111,8 @@ class DeviceOwner:
 
     `attend` gets an open transport and comes back, or raises a `TransportError`, when the line is lost. `on_change`
     hears of every change of state, and must not block. The waits between two tries grow along `waits` and begin
-    anew after each success; `wake` (a plug event) ends one.
+    anew after each success; something that is plugged in, or `wake`, ends one. `counts` says what was done since the
+    start: `opened`, `reconnects`, and what the kind counts (scans, garbled, jobs, printed, weighed, shown).
     """
 
     def __init__(
@@ -122,7 +127,7 @@ class DeviceOwner:
         make_transport: Callable[[str], Transport] = open_transport,
     ) -> None:
         self.device = device
-        self.reconnects = 0
+        self.counts: Counter[str] = Counter()
         self._attend = attend
         self._on_change = on_change
         self._clock = clock
@@ -158,24 +163,29 @@ class DeviceOwner:
         except TransportError as error:
             self._move(_signal(error), None, str(error))
             return False
+        self.counts["opened"] += 1
+        self.counts["reconnects"] = self.counts["opened"] - 1
         try:
             self._move(Signal.OPENED, None, "")
-            await self._attend(Attendance(self._transport, self._move))
+            await self._attend(Attendance(self._transport, self._move, self.counts))
             self._move(Signal.LINE_LOST, None, "the line was given up")
         except TransportError as error:
             self._move(Signal.LINE_LOST, None, str(error))
         finally:
             await self._transport.close()
-        self.reconnects += 1
         return True
 
     async def _wait(self, failures: int) -> None:
         refused = self._state in (DeviceState.FORBIDDEN, DeviceState.BUSY)
         seconds = self._refused_wait if refused else self._waits[min(failures, len(self._waits) - 1)]
         self._woken.clear()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._woken.wait()
+        ends = [asyncio.create_task(self._woken.wait()), asyncio.create_task(plugged_in(self.device.address))]
+        try:
+            await asyncio.wait(ends, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for end in ends:
+                end.cancel()
+            await asyncio.gather(*ends, return_exceptions=True)
 
     def _move(self, signal: Signal, reason: str | None, detail: str) -> None:
         self._state = after(self._state, signal)
@@ -205,8 +215,10 @@ def own_scanner(
         garbled = 0
         async for scan in scanner:
             if scanner.garbled != garbled:
+                attendance.counts["garbled"] += scanner.garbled - garbled
                 garbled = scanner.garbled
                 _log.warning("scanner sent rubbish", name=device.name, times=garbled)
+            attendance.counts["scans"] += 1
             result = on_scan(scan)
             if inspect.isawaitable(result):
                 await result
@@ -228,9 +240,49 @@ def own_printer(
     leftover = Leftover()
 
     async def attend(attendance: Attendance) -> None:
-        await serve(PrinterDriver(attendance.transport, profile, timing=timing, leftover=leftover), attendance)
+        driver = PrinterDriver(
+            attendance.transport, profile, timing=timing, leftover=leftover, counts=attendance.counts
+        )
+        await serve(driver, attendance)
 
     return DeviceOwner(device, attend, on_change, clock=clock, waits=waits)
+
+
+def own_scale(
+    device: Device,
+    serve: Callable[[ScaleDriver, Attendance], Awaitable[None]],
+    on_change: OnChange,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    waits: tuple[float, ...] = RECONNECT_SECONDS,
+) -> DeviceOwner:
+    """An owner that lets `serve` weigh: it comes back, or raises `LineLost`, when the line is lost."""
+    protocol = device.scale_protocol()
+
+    async def attend(attendance: Attendance) -> None:
+        await serve(ScaleDriver(attendance.transport, protocol, counts=attendance.counts), attendance)
+
+    return DeviceOwner(device, attend, on_change, clock=clock, waits=waits)
+
+
+def own_display(
+    device: Device,
+    on_change: OnChange,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    waits: tuple[float, ...] = RECONNECT_SECONDS,
+) -> tuple[DeviceOwner, DisplayDriver]:
+    """An owner and the display to `show` things on at any time; a display that comes back shows the newest text."""
+    driver = DisplayDriver(open_transport(device.address), device.display_setting())
+
+    async def attend(attendance: Attendance) -> None:
+        driver.counts = attendance.counts
+        await driver.run()
+
+    return (
+        DeviceOwner(device, attend, on_change, clock=clock, waits=waits, make_transport=lambda _: driver.transport),
+        driver,
+    )
 
 
 def _signal(error: TransportError) -> Signal:

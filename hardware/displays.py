@@ -8,6 +8,7 @@ that a receipt never lands on the display.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,6 +18,7 @@ from hardware.transports.transport import LineLost, Transport
 columns = 20
 rows = 2
 write_seconds = 2.0
+listen_seconds = 3600.0
 
 Language = Literal["epson", "cd5220"]
 
@@ -73,7 +75,7 @@ class DisplayDriver:
         self.setting = setting or DisplaySetting()
         self._newest: tuple[str, str] | None = None
         self._news = asyncio.Event()
-        self.written = 0
+        self.counts: Counter[str] = Counter()
 
     def show(self, first: str, second: str = "") -> None:
         """Show these two lines instead of what stands there."""
@@ -81,14 +83,31 @@ class DisplayDriver:
         self._news.set()
 
     async def run(self) -> None:
-        """Write each newest text until cancelled, the transport being open."""
+        """Write each newest text until cancelled, the transport being open; a cut line is noticed at once."""
+        writing, listening = asyncio.create_task(self._write_newest()), asyncio.create_task(self._listen())
+        try:
+            await asyncio.wait({writing, listening}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (writing, listening):
+                task.cancel()
+            ends = await asyncio.gather(writing, listening, return_exceptions=True)
+        for end in ends:
+            if isinstance(end, Exception):
+                raise end
+
+    async def _write_newest(self) -> None:
         await self._write(begin(self.setting))
         while True:
             if self._newest is not None:
                 self._news.clear()
                 await self._write(text_bytes(self.setting, *self._newest))
-                self.written += 1
+                self.counts["shown"] += 1
             await self._news.wait()
+
+    async def _listen(self) -> None:
+        """A display says nothing; listening shows when its line is cut."""
+        while True:
+            await self.transport.read_some(deadline=listen_seconds)
 
     async def _write(self, data: bytes) -> None:
         result = await self.transport.write_all(data, deadline=write_seconds)

@@ -25,6 +25,7 @@ from hardware.printers.status import REMEDIES
 from hardware.scanners.framing import Scan
 
 watch_seconds = 1.0
+told_seconds = 10.0  # a printer that tells its changes is asked only to see that it is alive
 till_seconds_max = 3.0
 till_answer_bytes_max = 1_048_576
 
@@ -116,11 +117,11 @@ def _owner(device: Device, on_scan: Callable[[Scan], Any], on_change: Callable[[
 
 
 async def _watch_printer(driver: PrinterDriver, attendance: Attendance) -> None:
+    status = await driver.status()
     while True:
-        status = await driver.status()
         reason = status.reason or status.warning
         attendance.report(reason, REMEDIES[reason] if reason else "")
-        await asyncio.sleep(watch_seconds)
+        status = await driver.next_status(within=told_seconds if driver.profile.automatic else watch_seconds)
 
 
 def _shown(scan: Scan) -> str:

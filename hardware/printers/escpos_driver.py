@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -19,13 +20,14 @@ from hardware.printers.leftover import Leftover
 from hardware.printers.profiles import Profile
 from hardware.printers.proof import proves
 from hardware.printers.replies import (
+    AutomaticStatus,
     BlockAnswer,
     RealTimeStatus,
     Reply,
     ReplyParser,
     ShortAnswer,
 )
-from hardware.printers.status import PrinterStatus, from_real_time
+from hardware.printers.status import PrinterStatus, from_automatic, from_real_time
 from hardware.transports.transport import LineLost, Transport
 
 status_questions = (1, 2, 3, 4)
@@ -34,6 +36,7 @@ pulse_ms_max = 200
 real_time_pulse_tenths = 2  # of a second; `DLE DC4` knows no shorter steps than tenths
 short_write_seconds = 2.0
 leftover_seconds_max = 15.0
+TELL_CHANGES = b"\x1d\x61\x0f"  # drawer, on-line, errors, paper
 
 
 @dataclass(frozen=True)
@@ -98,19 +101,22 @@ class PrinterDriver:
         *,
         timing: Timing | None = None,
         leftover: Leftover | None = None,
+        counts: Counter[str] | None = None,
     ) -> None:
         self.transport = transport
         self.profile = profile
         self.timing = timing or Timing()
         self.leftover = leftover or Leftover()
         self._parser = ReplyParser()
+        self.counts = Counter[str]() if counts is None else counts
+        self._tells_changes = False  # whether automatic status was turned on, since the last document
         self._ended = False  # whether the leftover was ended on this line, since the last document
 
     async def open(self) -> None:
         """Open the line; see `Transport.open`."""
         await self.transport.open()
         self._parser.reset()
-        self._ended = False
+        self._ended = self._tells_changes = False
 
     async def close(self) -> None:
         """Close the line."""
@@ -135,6 +141,24 @@ class PrinterDriver:
             answers[number] = value
         return from_real_time(answers if 1 in answers else {})
 
+    async def next_status(self, *, within: float) -> PrinterStatus:
+        """The status as soon as the printer tells of a change, or asked for after `within` seconds.
+
+        Models that tell changes unasked (`profile.automatic`, `GS a`) are told to; it tells its status at once, then
+        each change. A document turns that off for its own time. Raises `LineLost`, also while it waits.
+        """
+        if self.profile.automatic:
+            if not self._tells_changes:
+                await self._write(TELL_CHANGES)
+                self._tells_changes = True
+            reply = await self._next(lambda reply: isinstance(reply, AutomaticStatus), within)
+            if isinstance(reply, AutomaticStatus):
+                self.counts["changes told"] += 1
+                return from_automatic(reply.value)
+        else:
+            await self.transport.read_some(deadline=within)  # nothing is expected but the end of the line
+        return await self.status()
+
     async def send(self, buffer: bytes, *, deadline: float) -> SendResult:
         """Write the whole buffer within `deadline` seconds, once; never raises for the line.
 
@@ -146,7 +170,8 @@ class PrinterDriver:
         except LineLost as error:
             return SendResult(0, len(buffer), error.message)
         self.leftover.expect(buffer)
-        self._ended = False
+        self._ended = self._tells_changes = False
+        self.counts["jobs"] += 1
         result = await self.transport.write_all(buffer, deadline=deadline)
         return SendResult(result.bytes_written, len(buffer), result.error)
 
@@ -164,6 +189,7 @@ class PrinterDriver:
         except LineLost:
             return Proof.LINE_LOST
         if proof is Proof.PRINTED:
+            self.counts["printed"] += 1
             self.leftover.clear()
         return proof
 
@@ -256,10 +282,10 @@ class PrinterDriver:
         reply = await self._next(lambda reply: isinstance(reply, RealTimeStatus))
         return reply.value if isinstance(reply, RealTimeStatus) else None
 
-    async def _next(self, wanted: Callable[[Reply], bool]) -> Reply | None:
-        """The next answer of that kind within `answer_seconds`; others are put away."""
+    async def _next(self, wanted: Callable[[Reply], bool], seconds: float | None = None) -> Reply | None:
+        """The next answer of that kind within `seconds` (None: `answer_seconds`); others are put away."""
         loop = asyncio.get_running_loop()
-        end = loop.time() + self.timing.answer_seconds
+        end = loop.time() + (self.timing.answer_seconds if seconds is None else seconds)
         while (left := end - loop.time()) > 0:
             for reply in self._parser.feed(await self.transport.read_some(deadline=left)):
                 if wanted(reply):

@@ -26,7 +26,8 @@ class Profile:
 
     `proof` is what a job may end with; with `none` the shop decides whether sent counts as printed. `status` is
     False where the printer hangs when it is asked. `realtime` says that it knows `DLE DC4` (a drawer that opens
-    while the printer is off-line) and `GS ( D`, which turns that off around a picture.
+    while the printer is off-line) and `GS ( D`, which turns that off around a picture. `automatic` says that it tells
+    changes unasked (`GS a`); never beside the proof by barrier, whose one byte looks like the tail of such a telling.
     """
 
     name: str
@@ -40,6 +41,11 @@ class Profile:
     realtime: bool = False
     qr: bool = True
     sent_is_printed: bool = False
+    automatic: bool = False
+
+    def __post_init__(self) -> None:
+        if self.automatic and self.proof == "barrier":
+            raise ValueError(f"{self.name}: an automatic status would be taken for the answer to a barrier")
 
     @property
     def cell_dots(self) -> int:
@@ -51,12 +57,12 @@ _ALL = (
     Profile("generic-80mm", "default", 48, 576, "barrier"),
     Profile("generic-58mm", "default", 32, 384, "barrier"),
     Profile("no-status", "default", 48, 576, "none", status=False),
-    Profile("TM-T88V", "TM-T88V", 42, 512, "process-id", realtime=True),
-    Profile("TM-T88IV", "TM-T88IV", 42, 512, "process-id", realtime=True),
+    Profile("TM-T88V", "TM-T88V", 42, 512, "process-id", realtime=True, automatic=True),
+    Profile("TM-T88IV", "TM-T88IV", 42, 512, "process-id", realtime=True, automatic=True),
     Profile("TM-T88III", "TM-T88III", 42, 512, "barrier", realtime=True),
-    Profile("TM-T20II", "TM-T20II", 48, 576, "process-id", realtime=True),
-    Profile("TM-T20III", "TM-T20II", 48, 576, "process-id", realtime=True),
-    Profile("TM-m30", "TM-T20II", 48, 576, "process-id", realtime=True),
+    Profile("TM-T20II", "TM-T20II", 48, 576, "process-id", realtime=True, automatic=True),
+    Profile("TM-T20III", "TM-T20II", 48, 576, "process-id", realtime=True, automatic=True),
+    Profile("TM-m30", "TM-T20II", 48, 576, "process-id", realtime=True, automatic=True),
     Profile("CT-S651", "CT-S651", 48, 576, "barrier"),
     Profile("TH230", "TH230", 44, 576, "barrier", qr=False),
     Profile("RP-F10-80mm", "RP-F10-80mm", 48, 576, "barrier"),

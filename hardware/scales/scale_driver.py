@@ -7,6 +7,7 @@ scale said before is put away first. It is used once, so that a second line of g
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -51,12 +52,14 @@ class ScaleDriver:
         *,
         answer_seconds: float = answer_seconds,
         ask_again_seconds: float = ask_again_seconds,
+        counts: Counter[str] | None = None,
     ) -> None:
         self.transport = transport
         self.protocol = protocol
         self._answer_seconds = answer_seconds
         self._ask_again_seconds = ask_again_seconds
         self._framer = ScaleFramer(protocol)
+        self.counts = Counter[str]() if counts is None else counts
 
     async def ask(self) -> Reading:
         """What the scale says to one question; `no_answer` where it says nothing. Raises `LineLost`."""
@@ -82,6 +85,7 @@ class ScaleDriver:
         while True:
             reading = await self.ask()
             if isinstance(reading, Weight):
+                self.counts["weighed"] += 1
                 return FreshWeight(reading, loop.time())
             if reading.reason not in ("in_motion", "garbled") or loop.time() >= end:
                 return reading

@@ -9,10 +9,20 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hardware.devices import Attendance, Device, DeviceOwner, DeviceStatus, own_printer, own_scanner
+from hardware.devices import (
+    Attendance,
+    Device,
+    DeviceOwner,
+    DeviceStatus,
+    own_display,
+    own_printer,
+    own_scale,
+    own_scanner,
+)
 from hardware.printers.escpos_driver import PrinterDriver
+from hardware.scales import FreshWeight, ScaleDriver
 from hardware.scanners import Scan
-from hardware.simulated import SimulatedPrinter, SimulatedScanner
+from hardware.simulated import SimulatedDisplay, SimulatedPrinter, SimulatedScale, SimulatedScanner
 from hardware.states import TRANSITIONS, DeviceState, ForbiddenTransition, Signal, after, table
 from hardware.transports import Busy, NotThere, open_transport
 
@@ -91,6 +101,73 @@ async def test_a_scanner_that_is_pulled_out_and_put_back_goes_on_without_a_resta
     await stop(task)
 
     assert [first.text, second.text] == ["96385074", "4006381333931"]
+    assert diary.states == ["opening", "ready", "lost", "absent", "ready", "absent"]
+
+
+@pytest.mark.parametrize("where", ["tcp", "pseudo-terminal"])
+async def test_a_scale_that_is_pulled_out_and_put_back_weighs_without_a_restart(where: str) -> None:
+    diary, weights = Diary(), asyncio.Queue[int]()
+
+    async def serve(driver: ScaleDriver, attendance: Attendance) -> None:
+        while True:
+            weighed = await driver.weigh(deadline=2)
+            assert isinstance(weighed, FreshWeight)
+            weights.put_nowait(weighed.weight.milli)
+
+    async with SimulatedScale(listen="127.0.0.1:0" if where == "tcp" else None) as scale:
+        scale.load_milli = 1250
+        owner = own_scale(Device("s", "scale", scale.address), serve, diary, waits=AT_ONCE)
+        task = asyncio.create_task(owner.run())
+        first = await weights.get()
+        scale.unplug()
+        await diary.until(lambda states: "absent" in states)
+        while not weights.empty():
+            weights.get_nowait()
+        scale.load_milli = 730
+        await scale.replug()
+        second = await weights.get()
+        await stop(task)
+
+    assert (first, second) == (1250, 730)
+    assert diary.states == ["opening", "ready", "lost", "absent", "ready", "absent"]
+    assert (owner.counts["opened"], owner.counts["reconnects"]) == (2, 1)
+    assert owner.counts["weighed"] >= 2
+
+
+@pytest.mark.parametrize("where", ["tcp", "pseudo-terminal"])
+async def test_a_display_that_is_pulled_out_while_nothing_is_shown_comes_back_with_the_newest_text(where: str) -> None:
+    diary = Diary()
+    async with SimulatedDisplay(listen="127.0.0.1:0" if where == "tcp" else None) as display:
+        owner, driver = own_display(Device("d", "display", display.address), diary, waits=AT_ONCE)
+        task = asyncio.create_task(owner.run())
+        driver.show("TOTAL", "1.00")
+        await display.until("TOTAL", "1.00")
+        display.unplug()
+        await diary.until(lambda states: "absent" in states)
+        driver.show("TOTAL", "2.00")
+        await display.replug()
+        await display.until("TOTAL", "2.00")
+        await stop(task)
+
+    assert diary.states == ["opening", "ready", "lost", "absent", "ready", "absent"]
+    assert (owner.counts["reconnects"], owner.counts["shown"]) == (1, 2)
+
+
+async def test_a_printer_that_is_pulled_out_and_put_back_is_ready_without_a_restart(printer: SimulatedPrinter) -> None:
+    diary = Diary()
+
+    async def serve(driver: PrinterDriver, attendance: Attendance) -> None:
+        while True:
+            attendance.report((await driver.next_status(within=0.02)).reason)
+
+    task = asyncio.create_task(own_printer(Device("p", "printer", printer.address), serve, diary, waits=AT_ONCE).run())
+    await diary.until(lambda states: states[-1:] == ["ready"])
+    printer.unplug()
+    await diary.until(lambda states: "absent" in states)
+    await printer.replug()
+    await diary.until(lambda states: states[-1:] == ["ready"])
+    await stop(task)
+
     assert diary.states == ["opening", "ready", "lost", "absent", "ready", "absent"]
 
 

@@ -81,7 +81,7 @@ async def test_only_the_newest_text_is_sent(where: str, setting: DisplaySetting)
         running.cancel()
         await transport.close()
 
-        assert driver.written == 1
+        assert driver.counts["shown"] == 1
 
 
 async def test_an_unplugged_display_shows_the_newest_text_when_it_is_back() -> None:

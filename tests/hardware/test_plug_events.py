@@ -1,0 +1,126 @@
+"""A device that is plugged in is found at once where udev tells it, and within a look where nobody does."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hardware import plug_events
+from hardware.devices import Device, DeviceStatus, own_scanner
+from hardware.plug_events import plugged_in, started_monitor, udev_module
+from hardware.simulated import SimulatedScanner
+from hardware.states import DeviceState
+
+NEVER = (3600.0,)
+
+
+@pytest.fixture
+def without_udev(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(plug_events, "UDEV_CONTROL", tmp_path / "control")
+
+
+async def test_a_device_file_that_appears_is_noticed_by_looking(without_udev: None, tmp_path: Path) -> None:
+    waiting = asyncio.create_task(plugged_in(f"serial:{tmp_path / 'port'}", seconds=0.01))
+    await asyncio.sleep(0)
+    (tmp_path / "other").touch()
+    assert not waiting.done()
+
+    (tmp_path / "port").touch()
+
+    await asyncio.wait_for(waiting, 5)
+
+
+async def test_a_scanner_that_is_plugged_in_is_opened_before_its_owner_would_try_again(
+    without_udev: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(plug_events, "look_seconds", 0.01)
+    ready, absent = asyncio.Event(), asyncio.Event()
+
+    def on_change(status: DeviceStatus) -> None:
+        (ready if status.state is DeviceState.READY else absent).set()
+
+    device = Device("s", "scanner", f"serial:{tmp_path / 'port'}?baud=9600")
+    task = asyncio.create_task(own_scanner(device, lambda _: None, on_change, waits=NEVER).run())
+    await asyncio.wait_for(absent.wait(), 5)
+
+    async with SimulatedScanner(link=tmp_path / "port"):
+        await asyncio.wait_for(ready.wait(), 5)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_printer_on_the_network_is_never_plugged_in() -> None:
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(plugged_in("tcp://192.0.2.1:9100", seconds=0.001), 0.05)
+
+
+class Event:
+    def __init__(self, action: str) -> None:
+        self.action = action
+
+
+class Monitor:
+    """Stands for pyudev's monitor: no test machine has a udevd that tells anything."""
+
+    def __init__(self) -> None:
+        self.ours, self._theirs = socket.socketpair()
+
+    def fileno(self) -> int:
+        return self._theirs.fileno()
+
+    def poll(self, timeout: float) -> Event | None:
+        return Event(self._theirs.recv(100).decode())
+
+
+async def test_an_event_of_udev_ends_the_wait_and_a_removal_does_not(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monitor = Monitor()
+    subsystems: list[str] = []
+
+    def started(_: Any, subsystem: str) -> Monitor:
+        subsystems.append(subsystem)
+        return monitor
+
+    monkeypatch.setattr(plug_events, "UDEV_CONTROL", tmp_path)
+    monkeypatch.setattr(plug_events, "udev_module", object)
+    monkeypatch.setattr(plug_events, "started_monitor", started)
+    waiting = asyncio.create_task(plugged_in("hid:/dev/input/by-id/none"))
+
+    monitor.ours.send(b"remove")
+    done, _ = await asyncio.wait({waiting}, timeout=0.05)
+    assert not done
+    monitor.ours.send(b"add")
+    await asyncio.wait_for(waiting, 5)
+
+    assert subsystems == ["input"]
+
+
+async def test_where_udev_gives_no_monitor_looking_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def refused(_: Any, subsystem: str) -> None:
+        raise PermissionError(subsystem)
+
+    monkeypatch.setattr(plug_events, "UDEV_CONTROL", tmp_path)
+    monkeypatch.setattr(plug_events, "udev_module", object)
+    monkeypatch.setattr(plug_events, "started_monitor", refused)
+    waiting = asyncio.create_task(plugged_in(f"serial:{tmp_path / 'port'}", seconds=0.01))
+    await asyncio.sleep(0)
+
+    (tmp_path / "port").touch()
+
+    await asyncio.wait_for(waiting, 5)
+
+
+def test_the_real_monitor_of_pyudev_starts_and_can_be_waited_for() -> None:
+    udev = udev_module()
+    if udev is None:
+        pytest.skip("pyudev or its library is not installed here")
+
+    monitor = started_monitor(udev, "tty")
+
+    assert monitor.fileno() > 0
+    assert monitor.poll(timeout=0) is None
