@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from hardware.devices import Attendance
 from hardware.printers.escpos_driver import DrawerResult, Proof, SendResult
+from hardware.printers.leftover import Leftover
 from hardware.printers.profiles import Profile, profile
 from hardware.printers.status import PrinterStatus
 from hardware.transports.transport import LineLost
@@ -61,6 +62,7 @@ class Driver:
         self._last: bytes = b""
         self.profile: Profile = profile("TM-T88V")
         self.transport = SimpleNamespace(address="paper")
+        self.leftover = Leftover()
 
     async def status(self) -> PrinterStatus:
         return PrinterStatus(answered=True, online=True)
@@ -89,6 +91,9 @@ class Driver:
         return Proof.PRINTED
 
     async def open_drawer(self) -> DrawerResult:
+        return DrawerResult(True)
+
+    async def pulse_in_real_time(self) -> DrawerResult:
         return DrawerResult(True)
 
 
