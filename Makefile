@@ -67,10 +67,11 @@ $(VENV)/.dev: requirements/dev.txt requirements/demo-data.txt pyproject.toml
 	@touch $(VENV)/.demo
 
 requirements: ## Pin anew what pyproject.toml names (needs uv)
-	uv pip compile -q --generate-hashes --no-header --python-version 3.11 --extra central --extra terminal --group dev pyproject.toml -o requirements/dev.txt
+	uv pip compile -q --generate-hashes --no-header --python-version 3.11 --extra central --extra terminal --extra cjk --extra udev --extra mdns --group dev pyproject.toml -o requirements/dev.txt
 	uv pip compile -q --generate-hashes --no-header --python-version 3.11 -c requirements/dev.txt --extra central --extra terminal --group build pyproject.toml -o requirements/demo.txt
 	uv pip compile -q --generate-hashes --no-header --python-version 3.11 -c requirements/dev.txt --extra central pyproject.toml -o requirements/central.txt
 	uv pip compile -q --generate-hashes --no-header --python-version 3.11 -c requirements/dev.txt --extra terminal pyproject.toml -o requirements/terminal.txt
+	uv pip compile -q --generate-hashes --no-header --python-version 3.11 -c requirements/dev.txt --extra cjk --extra udev --extra mdns pyproject.toml -o requirements/hardware-extras.txt
 	uv pip compile -q --generate-hashes --no-header --no-deps --python-version 3.11 --group demo-data -o requirements/demo-data.txt
 
 clean: ## Remove what the demo and the caches left in this folder

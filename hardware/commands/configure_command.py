@@ -16,7 +16,8 @@ from hardware.commands.outcome import Exit, fail
 from hardware.commands.questions import ask_about
 from hardware.commands.test_command import print_page
 from hardware.devices import Device
-from hardware.discovery import discover
+from hardware.discovery import Found, discover
+from hardware.network_printers import NoMdns, network_printers
 from hardware.transports.transport import TransportError
 
 test_page_seconds_max = 30.0
@@ -25,7 +26,8 @@ test_page_seconds_max = 30.0
 @click.command("configure")
 @click.option("--config", type=click.Path(path_type=Path), help="The file to write.")
 @click.option("--by-address", is_flag=True, help="Ask for addresses alone; look for nothing that is plugged in.")
-def configure_command(config: Path | None, by_address: bool) -> None:
+@click.option("--network", is_flag=True, help="Also ask the network for printers, for three seconds (needs zeroconf).")
+def configure_command(config: Path | None, by_address: bool, network: bool) -> None:
     """Ask which devices the till has, try each, and write them down. What is configured already stays."""
     path = config or default_config()
     devices = list(configured(path)) if path.exists() else []
@@ -33,7 +35,7 @@ def configure_command(config: Path | None, by_address: bool) -> None:
         click.echo(f"configured: {device.name}, a {device.kind} at {device.address}")
     taken = {device.address for device in devices}
     new: list[Device] = []
-    for found in [] if by_address else discover():
+    for found in _found(by_address, network):
         if found.address not in taken and click.confirm(f"Use {found.detail or found.address} ({found.kind})?"):
             new += filter(None, [ask_about([*devices, *new], found)])
     while click.confirm("Add a device by its address (a network printer, for instance)?", default=not devices + new):
@@ -49,6 +51,16 @@ def configure_command(config: Path | None, by_address: bool) -> None:
     for device in new:
         if device.kind == "printer" and click.confirm(f"Print a test page on {device.name}?", default=True):
             _try(device)
+
+
+def _found(by_address: bool, network: bool) -> list[Found]:
+    found = [] if by_address else discover()
+    if network:
+        try:
+            found += network_printers()
+        except NoMdns as error:
+            fail(str(error))
+    return found
 
 
 def _try(device: Device) -> None:

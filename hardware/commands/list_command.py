@@ -12,6 +12,7 @@ from hardware.commands.devices_given import configured
 from hardware.commands.outcome import Exit, fail, fail_for, print_json, print_table
 from hardware.devices import Device
 from hardware.discovery import Found, discover
+from hardware.network_printers import NoMdns, network_printers
 from hardware.probing import probe
 from hardware.transports.transport import TransportError
 from hardware.transports.usb_printer import usb_printer_files
@@ -20,11 +21,17 @@ from hardware.transports.usb_printer import usb_printer_files
 @click.command("list")
 @click.option("--config", type=click.Path(path_type=Path), help="The file of configured devices.")
 @click.option("--probe", "probed", multiple=True, metavar="ADDRESS", help="Ask what stands there; writes to it.")
+@click.option("--network", is_flag=True, help="Also ask the network for printers, for three seconds (needs zeroconf).")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
-def list_command(config: Path | None, probed: tuple[str, ...], as_json: bool) -> None:
+def list_command(config: Path | None, probed: tuple[str, ...], network: bool, as_json: bool) -> None:
     """Show what is configured, and what else is plugged in. Nothing is written to but what --probe names."""
     devices = configured(config)
     found = discover()
+    if network:
+        try:
+            found += network_printers()
+        except NoMdns as error:
+            fail(str(error))
     rows = [_configured_row(device, found) for device in devices]
     taken = {row["where"] for row in rows}
     rows += [_found_row(one) for one in found if one.address not in taken]

@@ -29,7 +29,7 @@ from hardware.transports.transport import TransportError
 printer_port = 9100
 same_kind_max = 50
 _NAMES = {"printer": "receipts", "scanner": "scanner", "scale": "scale", "display": "display"}
-_KINDS = {"serial": "scanner", "printer": "printer", "keyboard": "scanner"}
+_KINDS = {"serial": "scanner", "printer": "printer", "keyboard": "scanner", "network printer": "printer"}
 _HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(:\d{1,5})?")
 
 

@@ -9,6 +9,7 @@ import signal
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +20,14 @@ import click
 from hardware.commands.decoded import decoded
 from hardware.commands.devices_given import device_given
 from hardware.commands.outcome import BY_STATE, Exit, fail
-from hardware.devices import Attendance, Device, DeviceOwner, DeviceStatus, own_printer, own_scanner
+from hardware.devices import Attendance, Device, DeviceOwner, DeviceStatus, own_printer, own_scale, own_scanner
 from hardware.printers.escpos_driver import PrinterDriver
 from hardware.printers.status import REMEDIES
+from hardware.scales import NoWeight, ScaleDriver, Weight
 from hardware.scanners.framing import Scan
 
 watch_seconds = 1.0
+scale_seconds = 0.25
 told_seconds = 10.0  # a printer that tells its changes is asked only to see that it is alive
 till_seconds_max = 3.0
 till_answer_bytes_max = 1_048_576
@@ -41,7 +44,7 @@ class Till:
 @click.command("watch")
 @click.argument("device")
 @click.option("--config", type=click.Path(path_type=Path), help="The file of configured devices.")
-@click.option("--kind", type=click.Choice(("printer", "scanner")), help="What stands at a given address.")
+@click.option("--kind", type=click.Choice(("printer", "scanner", "scale")), help="What stands at a given address.")
 @click.option("--profile", "profile_name", help="The printer's profile.")
 @click.option("--count", type=click.IntRange(min=1), help="Stop after so many scans or changes.")
 @click.option("--till", "till_url", default="http://127.0.0.1:7610", help="The till whose products are looked up.")
@@ -105,14 +108,18 @@ async def _watch(device: Device, count: int | None, till: Till | None) -> Device
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
+    if counted := _counted(owner.counts):
+        click.echo(f"counted: {counted}")
     return None if was_ready else last
 
 
 def _owner(device: Device, on_scan: Callable[[Scan], Any], on_change: Callable[[DeviceStatus], None]) -> DeviceOwner:
     if device.kind == "scanner":
         return own_scanner(device, on_scan, on_change)
-    if device.kind != "printer":
-        fail(f"a {device.kind} cannot be watched; till-hardware status asks it how it is", Exit.USAGE)
+    if device.kind == "scale":
+        return own_scale(device, _watch_scale, on_change)
+    if device.kind == "display":
+        fail("a display says nothing that could be watched; till-hardware test shows two lines on it", Exit.USAGE)
     return own_printer(device, _watch_printer, on_change)
 
 
@@ -122,6 +129,25 @@ async def _watch_printer(driver: PrinterDriver, attendance: Attendance) -> None:
         reason = status.reason or status.warning
         attendance.report(reason, REMEDIES[reason] if reason else "")
         status = await driver.next_status(within=told_seconds if driver.profile.automatic else watch_seconds)
+
+
+async def _watch_scale(driver: ScaleDriver, attendance: Attendance) -> None:
+    """Show the load each time it is another one, and what keeps the scale from weighing it."""
+    last: Weight | None = None
+    while True:
+        reading = await driver.ask()
+        if isinstance(reading, NoWeight):
+            attendance.report(reading.reason, REMEDIES[reading.reason])
+        else:
+            attendance.ready()
+            if reading != last:
+                click.echo(f"         {reading.milli} thousandths {reading.unit}{' net' if reading.net else ''}")
+            last = reading
+        await asyncio.sleep(scale_seconds)
+
+
+def _counted(counts: Counter[str]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in counts.items() if number)
 
 
 def _shown(scan: Scan) -> str:

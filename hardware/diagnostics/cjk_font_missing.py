@@ -14,7 +14,7 @@ def check(counter: Counter) -> list[Finding]:
             "cjk_font_missing",
             "Chinese, Japanese and Korean print as question marks",
             "such lines are printed as pictures, and no font here has the letters",
-            "pip install noto-cjk-sans-jp-regular, or apt install fonts-noto-cjk, if the shop needs them",
+            "pip install 'tillstream[cjk]', or apt install fonts-noto-cjk, if the shop needs them",
             is_note=True,
         )
     ]

@@ -26,6 +26,7 @@ class Machine:
     """What was seen of the machine, all at once, so that checks are pure.
 
     `processes` are the names of what runs; `holders` says for a device file which processes have it open;
+    `udev_heard` says whether pyudev is here;
     `usb_printer_interfaces` counts USB interfaces of class 7, `usb_printer_files` the files that the kernel made.
     """
 
@@ -34,6 +35,7 @@ class Machine:
     usb_printer_interfaces: int = 0
     usb_printer_files: int = 0
     udev_runs: bool = True
+    udev_heard: bool = True
     user: str = ""
     groups: frozenset[str] = frozenset()
     cjk_font: bool = True

@@ -8,11 +8,12 @@ import os
 from pathlib import Path
 
 from hardware.diagnostics.findings import Machine
+from hardware.plug_events import UDEV_CONTROL, udev_module
 from hardware.printers.fonts import font_for
 from hardware.transports.usb_printer import usb_printer_files
 
 processes_max = 20_000
-PROC, USB_DEVICES, UDEV_CONTROL = Path("/proc"), Path("/sys/bus/usb/devices"), Path("/run/udev/control")
+PROC, USB_DEVICES = Path("/proc"), Path("/sys/bus/usb/devices")
 _PRINTER_CLASS = "07"
 
 
@@ -25,6 +26,7 @@ def machine_facts(device_files: tuple[str, ...]) -> Machine:
         usb_printer_interfaces=_usb_printer_interfaces(),
         usb_printer_files=len(list(usb_printer_files())),
         udev_runs=UDEV_CONTROL.exists(),
+        udev_heard=udev_module() is not None,
         user=_user(),
         groups=_groups(),
         cjk_font=font_for("咖", 24) is not None,

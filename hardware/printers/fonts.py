@@ -1,7 +1,7 @@
 """Fonts for letters that no code page has: one that ships, and wide ones (Chinese, Japanese, Korean) where installed.
 
 DejaVu Sans Mono comes with python-barcode and has Latin, Greek, Cyrillic, Georgian and more. A CJK font is 16 MB, so
-it is an optional package (`noto-cjk-sans-jp-regular`) or the system's; without one such letters print as `?`.
+it is an optional package (`tillstream[cjk]`) or the system's; without one such letters print as `?`.
 """
 
 from __future__ import annotations

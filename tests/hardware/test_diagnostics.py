@@ -85,7 +85,7 @@ TROUBLES: dict[str, tuple[Counter, str]] = {
         "lpadmin -x",
     ),
     "udev_missing": (counter(machine=Machine(udev_runs=False)), "/run/udev"),
-    "cjk_font_missing": (counter(machine=Machine(cjk_font=False)), "noto-cjk"),
+    "cjk_font_missing": (counter(machine=Machine(cjk_font=False)), "tillstream[cjk]"),
 }
 
 
@@ -118,6 +118,12 @@ def test_who_is_in_the_group_already_gets_the_udev_rule() -> None:
     )
 
     assert 'SUBSYSTEM=="usbmisc"' in findings[0].next_step
+
+
+def test_a_udev_that_nothing_hears_is_said_with_the_package_that_does() -> None:
+    findings = diagnose(counter(machine=Machine(udev_runs=True, udev_heard=False)))
+
+    assert [finding.next_step for finding in findings] == ["pip install pyudev"]
 
 
 def test_a_configured_device_that_nothing_listed_is_forbidden_as_well() -> None:
