@@ -62,7 +62,7 @@ def line_picture(text: str, profile: Profile, *, align: Align, bold: bool, doubl
             return None
         draw.text((max(x, 0), rows * 4 // 5), cluster, font=font, fill=0, anchor="ls")
         if bold:
-            draw.text((max(x, 0) + 1, rows * 4 // 5), cluster, font=font, fill=0, anchor="ls")
+            draw.text((max(x, 0) + scale, rows * 4 // 5), cluster, font=font, fill=0, anchor="ls")
         x += cells * cell
     return picture
 

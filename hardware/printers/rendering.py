@@ -13,7 +13,7 @@ from typing import Any
 
 from hardware.printers.document import QR, Barcode, Document, Image, character_cells
 from hardware.printers.escpos_library import new_printer
-from hardware.printers.layout import CutPaper, FeedLines, Laid, Line, lay_out
+from hardware.printers.layout import CutPaper, FeedLines, Laid, Line, fit, lay_out
 from hardware.printers.pictures import line_picture, png_picture, raster
 from hardware.printers.profiles import Profile
 from hardware.printers.proof import proof_request
@@ -21,6 +21,7 @@ from hardware.printers.proof import proof_request
 document_bytes_max = 4 * 1024 * 1024
 BEGIN = b"\x1b\x40\x1d\x61\x00"
 CUT = b"\x1d\x56\x42\x00"
+GAP = b"\x1b\x4a\x18"  # about 2 mm above a bar code, which else touches the line above
 _ALIGN = {"left": 0, "center": 1, "right": 2}
 _BARCODES = {"UPCA": 0x41, "EAN13": 0x43, "EAN8": 0x44, "CODE128": 0x49}
 _EAN_MODULES = {"UPCA": 95, "EAN13": 95, "EAN8": 67}
@@ -82,6 +83,9 @@ class _Writer:
                 self._qr(laid)
 
     def _line(self, line: Line) -> None:
+        if line.align == "right":  # to the last column: the printer's own edge may lie some dots further
+            room = self._profile.columns // (2 if line.double else 1)
+            line = Line(fit(line.text, room, "right"), "left", line.bold, line.double)
         text, picture = line.text, None
         if not self._printer_has(text):
             if self._profile.missing == "picture":
@@ -117,7 +121,7 @@ class _Writer:
         if module_dots < 2:  # a scanner could not read it; a person can read the characters
             self._line(Line(barcode.data, barcode.align))
             return
-        self._raw(b"\x1d\x68" + bytes([barcode.height_dots]) + b"\x1d\x77" + bytes([module_dots]))
+        self._raw(GAP + b"\x1d\x68" + bytes([barcode.height_dots]) + b"\x1d\x77" + bytes([module_dots]))
         self._raw(b"\x1d\x48" + (b"\x02" if barcode.text_below else b"\x00"))
         self._raw(b"\x1d\x6b" + bytes([_BARCODES[barcode.kind], len(data)]) + data)
 

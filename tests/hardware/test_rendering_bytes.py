@@ -116,8 +116,8 @@ def test_letters_that_no_font_has_become_question_marks_and_never_others() -> No
 
 
 def test_bar_codes_as_the_reference_has_them() -> None:
-    ean = "1b 61 01 1d 68 50 1d 77 03 1d 48 02 1d 6b 43 0d 34 30 30 36 33 38 31 33 33 33 39 33 31"
-    code128 = "1d 68 50 1d 77 03 1d 48 02 1d 6b 49 06 7b 42 41 7b 7b 31"
+    ean = "1b 61 01 1b 4a 18 1d 68 50 1d 77 03 1d 48 02 1d 6b 43 0d 34 30 30 36 33 38 31 33 33 33 39 33 31"
+    code128 = "1b 4a 18 1d 68 50 1d 77 03 1d 48 02 1d 6b 49 06 7b 42 41 7b 7b 31"
 
     assert rendered(Barcode("EAN13", "4006381333931")) == START + ean + BARRIER
     assert code128 in rendered(Barcode("CODE128", "A{1"))
@@ -233,3 +233,9 @@ def test_chinese_without_a_font_takes_its_room_in_question_marks(monkeypatch: py
     monkeypatch.setattr(fonts, "font_files", lambda: tuple(path for path in font_files() if "CJK" not in path))
 
     assert "3f 3f 3f 3f 20 31" in rendered(Text("咖啡 1"))
+
+
+def test_a_line_on_the_right_ends_where_amounts_end() -> None:
+    right = rendered(Text("7.00", "right"), profile_name="TM-T88V")
+
+    assert right == rendered(Columns("", "7.00"), profile_name="TM-T88V")

@@ -108,7 +108,7 @@ def test_the_picture_of_a_receipt_shows_its_bar_code_bar_by_bar() -> None:
     printer = SimulatedPrinter()
     printer.machine.receive(buffer)
     picture = Pictures.open(io.BytesIO(printer.receipt_png(0))).convert("L")
-    row = [picture.getpixel((x, 40)) == 0 for x in range(picture.width)]
+    row = [picture.getpixel((x, 80)) == 0 for x in range(picture.width)]
     first = row.index(True)
 
     modules = "".join("1" if row[first + 3 * module + 1] else "0" for module in range(95))
