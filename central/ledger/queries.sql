@@ -1,22 +1,29 @@
--- add_to_balances --
--- What some entries move, added up by day, location and account, in the order of the key.
-insert into till.daily_balances as b (tenant_id, business_date, location_id, account, amount_minor)
-select k.tenant_id, u.business_date, u.location_id, u.account, u.amount_minor
-from till.tenants k,
-     unnest($2::date[], $3::uuid[], $4::text[], $5::bigint[]) u (business_date, location_id, account, amount_minor)
-where k.tenant_id = $1
-on conflict (tenant_id, business_date, location_id, account) do update
-set amount_minor = b.amount_minor + excluded.amount_minor
-
--- add_entries --
--- Entries under numbers that the tenant's counter gave: event by event, each event's in one run.
+-- post --
+-- Entries under the tenant's next numbers, event by event, each event's in one run; and what they move, added up by day,
+-- location and account in the order of the key. The counter's row comes first and stays locked until the end of the
+-- transaction: a later number cannot commit first, and no two transactions meet at the balances.
+with taken as (
+    update till.tenant_counters set entry_number = entry_number + $2
+    where tenant_id = $1
+    returning tenant_id, entry_number - $2 as before
+),
+added as (
+    insert into till.daily_balances as b (tenant_id, business_date, location_id, account, amount_minor)
+    select k.tenant_id, u.business_date, u.location_id, u.account, u.amount_minor
+    from taken k,
+         unnest($13::date[], $14::uuid[], $15::text[], $16::text::numeric[])
+             u (business_date, location_id, account, amount_minor)
+    where k.tenant_id = $1
+    on conflict (tenant_id, business_date, location_id, account) do update
+    set amount_minor = b.amount_minor + excluded.amount_minor
+)
 insert into till.entries (
     tenant_id, entry_number, terminal_id, epoch, branch, sequence, location_id, business_date, account, amount_minor,
     posted_at
 )
-select k.tenant_id, $2 + e.offset_in_batch, p.terminal_id, p.epoch, p.branch, p.sequence, p.location_id,
+select k.tenant_id, k.before + e.offset_in_batch, p.terminal_id, p.epoch, p.branch, p.sequence, p.location_id,
        p.business_date, e.account, e.amount_minor, $12
-from till.tenants k,
+from taken k,
      unnest($3::uuid[], $4::text::integer[], $5::text::integer[], $6::text::bigint[], $7::uuid[], $8::date[])
          with ordinality
          p (terminal_id, epoch, branch, sequence, location_id, business_date, position)

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from central.database import load_queries, numbers
 from central.ledger.posting import EventKey, Posting
-from central.tenancy import counters
 from central.tenant_session import TenantSession
 
 SQL: Final = load_queries(Path(__file__).with_name("queries.sql"))
@@ -38,13 +37,13 @@ async def post(session: TenantSession, postings: Sequence[Posting], now: datetim
             balances[key] = balances.get(key, 0) + amount
     if not amounts:
         return
-    await _add_to_balances(session, balances)
     terminals, epochs, branches, sequences = zip(*[posting.key for posting in postings], strict=True)
-    taken = await counters.take(session, entries=len(amounts))
+    moved = sorted(((*key, amount) for key, amount in balances.items() if amount), key=_in_order)
+    days, locations, accounts, sums = zip(*moved, strict=True) if moved else ((), (), (), ())
     written = await session.driver.execute(
-        SQL.add_entries,
+        SQL.post,
         session.tenant_id,
-        taken.first_entry - 1,
+        len(amounts),
         terminals,
         numbers(epochs),
         numbers(branches),
@@ -55,6 +54,10 @@ async def post(session: TenantSession, postings: Sequence[Posting], now: datetim
         account_column,
         numbers(amounts),
         now,
+        days,
+        locations,
+        accounts,
+        numbers(sums),
     )
     if written != f"INSERT 0 {len(amounts)}":
         raise UnwrittenEntriesError(f"{written} for {len(amounts)} entries")
@@ -95,13 +98,6 @@ async def entries_after(
         SQL.entries_after, session.tenant_id, after, first, last, location_id, account, limit
     )
     return rows
-
-
-async def _add_to_balances(session: TenantSession, moved: dict[tuple[date, UUID, str], int]) -> None:
-    rows = sorted(((*key, amount) for key, amount in moved.items() if amount), key=_in_order)
-    if rows:
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        await session.driver.execute(SQL.add_to_balances, session.tenant_id, *columns)
 
 
 def _in_order(row: tuple[date, UUID, str, int]) -> tuple[date, int, str]:

@@ -1,58 +1,61 @@
--- add_to_daily --
--- Figures by day and location, in the order of the key.
-insert into till.sales_daily as s (
-    tenant_id, business_date, location_id, sales_count, quantity_milli, gross_minor, net_minor, tax_minor,
-    discount_minor, refund_count, refunds_quantity_milli, refunds_gross_minor, refunds_net_minor, refunds_tax_minor,
-    refunds_discount_minor
+-- roll_up --
+-- Lines as they count: what a receipt shares is given once, and joined to its lines by its position in the batch. And
+-- their figures by day and location, and by hour, terminal and cashier besides, in the order of the keys; PostgreSQL
+-- runs these after the lines, so what other transactions add to as well is locked last.
+with daily as (
+    insert into till.sales_daily as s (
+        tenant_id, business_date, location_id, sales_count, quantity_milli, gross_minor, net_minor, tax_minor,
+        discount_minor, refund_count, refunds_quantity_milli, refunds_gross_minor, refunds_net_minor, refunds_tax_minor,
+        refunds_discount_minor
+    )
+    select k.tenant_id, u.*
+    from till.tenants k,
+         unnest($25::date[], $26::uuid[], $27::text::numeric[], $28::text::numeric[], $29::text::numeric[],
+                $30::text::numeric[], $31::text::numeric[], $32::text::numeric[], $33::text::numeric[],
+                $34::text::numeric[], $35::text::numeric[], $36::text::numeric[], $37::text::numeric[],
+                $38::text::numeric[]) u
+    where k.tenant_id = $1
+    on conflict (tenant_id, business_date, location_id) do update
+    set sales_count = s.sales_count + excluded.sales_count,
+        quantity_milli = s.quantity_milli + excluded.quantity_milli,
+        gross_minor = s.gross_minor + excluded.gross_minor,
+        net_minor = s.net_minor + excluded.net_minor,
+        tax_minor = s.tax_minor + excluded.tax_minor,
+        discount_minor = s.discount_minor + excluded.discount_minor,
+        refund_count = s.refund_count + excluded.refund_count,
+        refunds_quantity_milli = s.refunds_quantity_milli + excluded.refunds_quantity_milli,
+        refunds_gross_minor = s.refunds_gross_minor + excluded.refunds_gross_minor,
+        refunds_net_minor = s.refunds_net_minor + excluded.refunds_net_minor,
+        refunds_tax_minor = s.refunds_tax_minor + excluded.refunds_tax_minor,
+        refunds_discount_minor = s.refunds_discount_minor + excluded.refunds_discount_minor
+),
+hourly as (
+    insert into till.sales_hourly as s (
+        tenant_id, business_date, location_id, hour, terminal_id, cashier_id, sales_count, quantity_milli, gross_minor,
+        net_minor, tax_minor, discount_minor, refund_count, refunds_quantity_milli, refunds_gross_minor,
+        refunds_net_minor, refunds_tax_minor, refunds_discount_minor
+    )
+    select k.tenant_id, u.*
+    from till.tenants k,
+         unnest($39::date[], $40::uuid[], $41::text::smallint[], $42::uuid[], $43::uuid[], $44::text::numeric[],
+                $45::text::numeric[], $46::text::numeric[], $47::text::numeric[], $48::text::numeric[],
+                $49::text::numeric[], $50::text::numeric[], $51::text::numeric[], $52::text::numeric[],
+                $53::text::numeric[], $54::text::numeric[], $55::text::numeric[]) u
+    where k.tenant_id = $1
+    on conflict (tenant_id, business_date, location_id, hour, terminal_id, cashier_id) do update
+    set sales_count = s.sales_count + excluded.sales_count,
+        quantity_milli = s.quantity_milli + excluded.quantity_milli,
+        gross_minor = s.gross_minor + excluded.gross_minor,
+        net_minor = s.net_minor + excluded.net_minor,
+        tax_minor = s.tax_minor + excluded.tax_minor,
+        discount_minor = s.discount_minor + excluded.discount_minor,
+        refund_count = s.refund_count + excluded.refund_count,
+        refunds_quantity_milli = s.refunds_quantity_milli + excluded.refunds_quantity_milli,
+        refunds_gross_minor = s.refunds_gross_minor + excluded.refunds_gross_minor,
+        refunds_net_minor = s.refunds_net_minor + excluded.refunds_net_minor,
+        refunds_tax_minor = s.refunds_tax_minor + excluded.refunds_tax_minor,
+        refunds_discount_minor = s.refunds_discount_minor + excluded.refunds_discount_minor
 )
-select k.tenant_id, u.*
-from till.tenants k,
-     unnest($2::date[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
-            $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[]) u
-where k.tenant_id = $1
-on conflict (tenant_id, business_date, location_id) do update
-set sales_count = s.sales_count + excluded.sales_count,
-    quantity_milli = s.quantity_milli + excluded.quantity_milli,
-    gross_minor = s.gross_minor + excluded.gross_minor,
-    net_minor = s.net_minor + excluded.net_minor,
-    tax_minor = s.tax_minor + excluded.tax_minor,
-    discount_minor = s.discount_minor + excluded.discount_minor,
-    refund_count = s.refund_count + excluded.refund_count,
-    refunds_quantity_milli = s.refunds_quantity_milli + excluded.refunds_quantity_milli,
-    refunds_gross_minor = s.refunds_gross_minor + excluded.refunds_gross_minor,
-    refunds_net_minor = s.refunds_net_minor + excluded.refunds_net_minor,
-    refunds_tax_minor = s.refunds_tax_minor + excluded.refunds_tax_minor,
-    refunds_discount_minor = s.refunds_discount_minor + excluded.refunds_discount_minor
-
--- add_to_hourly --
--- Figures by hour, terminal and cashier besides, in the order of the key.
-insert into till.sales_hourly as s (
-    tenant_id, business_date, location_id, hour, terminal_id, cashier_id, sales_count, quantity_milli, gross_minor,
-    net_minor, tax_minor, discount_minor, refund_count, refunds_quantity_milli, refunds_gross_minor,
-    refunds_net_minor, refunds_tax_minor, refunds_discount_minor
-)
-select k.tenant_id, u.*
-from till.tenants k,
-     unnest($2::date[], $3::uuid[], $4::smallint[], $5::uuid[], $6::uuid[], $7::bigint[], $8::bigint[], $9::bigint[],
-            $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[],
-            $17::bigint[], $18::bigint[]) u
-where k.tenant_id = $1
-on conflict (tenant_id, business_date, location_id, hour, terminal_id, cashier_id) do update
-set sales_count = s.sales_count + excluded.sales_count,
-    quantity_milli = s.quantity_milli + excluded.quantity_milli,
-    gross_minor = s.gross_minor + excluded.gross_minor,
-    net_minor = s.net_minor + excluded.net_minor,
-    tax_minor = s.tax_minor + excluded.tax_minor,
-    discount_minor = s.discount_minor + excluded.discount_minor,
-    refund_count = s.refund_count + excluded.refund_count,
-    refunds_quantity_milli = s.refunds_quantity_milli + excluded.refunds_quantity_milli,
-    refunds_gross_minor = s.refunds_gross_minor + excluded.refunds_gross_minor,
-    refunds_net_minor = s.refunds_net_minor + excluded.refunds_net_minor,
-    refunds_tax_minor = s.refunds_tax_minor + excluded.refunds_tax_minor,
-    refunds_discount_minor = s.refunds_discount_minor + excluded.refunds_discount_minor
-
--- add_lines --
--- Lines as they count: what a receipt shares is given once, and joined to its lines by its position in the batch.
 insert into till.report_lines (
     tenant_id, business_date, location_id, terminal_id, maker_id, epoch, branch, sequence, cashier_id, hour, sign,
     is_refund, line, product_id, category, price_rule_id, approved_by, quantity_milli, gross_minor, net_minor,

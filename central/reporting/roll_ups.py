@@ -53,14 +53,28 @@ async def roll_up(session: TenantSession, movements: Sequence[Movement]) -> None
     """
     if not movements:
         return
-    await _add_lines(session, movements)
+    heads: list[tuple[Any, ...]] = []
+    lines: list[tuple[Any, ...]] = []
+    for movement in movements:
+        if movement.lines:
+            heads.append(_head(movement))
+            position = len(heads)
+            lines += [_line(position, line, movement.sign) for line in movement.lines]
     daily, hourly = summed(movements)
     days = sorted(daily, key=lambda key: (key[0], key[1].int))
-    await session.driver.execute(SQL.add_to_daily, session.tenant_id, *_columns([(*key, *daily[key]) for key in days]))
     hours = sorted(hourly, key=lambda key: (key[0], key[1].int, key[2], key[3].int, key[4].int))
-    await session.driver.execute(
-        SQL.add_to_hourly, session.tenant_id, *_columns([(*key, *hourly[key]) for key in hours])
+    written = await session.driver.execute(
+        SQL.roll_up,
+        session.tenant_id,
+        *_head_columns(heads),
+        *_line_columns(lines),
+        *_columns(days, 2),
+        *map(numbers, zip(*[daily[key] for key in days], strict=True)),
+        *_hour_columns(hours),
+        *map(numbers, zip(*[hourly[key] for key in hours], strict=True)),
     )
+    if written != f"INSERT 0 {len(lines)}":
+        raise UnwrittenRollUpError(f"{written} for {len(lines)} lines")
 
 
 def summed(movements: Iterable[Movement]) -> tuple[dict[DailyKey, list[int]], dict[HourlyKey, list[int]]]:
@@ -99,23 +113,6 @@ def figures_of(movement: Movement) -> tuple[int, int, int, int, int, int]:
     return movement.sign, quantity, gross, net, tax, discount
 
 
-async def _add_lines(session: TenantSession, movements: Sequence[Movement]) -> None:
-    heads: list[tuple[Any, ...]] = []
-    lines: list[tuple[Any, ...]] = []
-    for movement in movements:
-        if movement.lines:
-            heads.append(_head(movement))
-            position = len(heads)
-            lines += [_line(position, line, movement.sign) for line in movement.lines]
-    if not lines:
-        return
-    written = await session.driver.execute(
-        SQL.add_lines, session.tenant_id, *_head_columns(heads), *_line_columns(lines)
-    )
-    if written != f"INSERT 0 {len(lines)}":
-        raise UnwrittenRollUpError(f"{written} for {len(lines)} lines")
-
-
 def _head(movement: Movement) -> tuple[Any, ...]:
     return (
         movement.business_date,
@@ -143,8 +140,8 @@ def _line(position: int, line: MovedLine, sign: int) -> tuple[Any, ...]:
 
 
 def _head_columns(heads: Sequence[tuple[Any, ...]]) -> tuple[object, ...]:
-    days, locations, terminals, makers, epochs, branches, sequences, cashiers, hours, signs, refunds = zip(
-        *heads, strict=True
+    days, locations, terminals, makers, epochs, branches, sequences, cashiers, hours, signs, refunds = _columns(
+        heads, 11
     )
     return (
         days,
@@ -162,7 +159,7 @@ def _head_columns(heads: Sequence[tuple[Any, ...]]) -> tuple[object, ...]:
 
 
 def _line_columns(lines: Sequence[tuple[Any, ...]]) -> tuple[object, ...]:
-    positions, line, products, categories, rules, approvals, *figures, taxes = zip(*lines, strict=True)
+    positions, line, products, categories, rules, approvals, *figures, taxes = _columns(lines, 12)
     return (
         numbers(positions),
         numbers(line),
@@ -173,6 +170,11 @@ def _line_columns(lines: Sequence[tuple[Any, ...]]) -> tuple[object, ...]:
         *map(numbers, figures),
         sparse(taxes),
     )
+
+
+def _hour_columns(keys: Sequence[HourlyKey]) -> tuple[object, ...]:
+    days, locations, hours, terminals, cashiers = _columns(keys, 5)
+    return days, locations, numbers(hours), terminals, cashiers
 
 
 def taxes_text(taxes: Sequence[LineTax], sign: int) -> str | None:
@@ -195,5 +197,5 @@ def _quoted(code: str) -> str:
     return msgspec.json.encode(shortened(code)).decode()
 
 
-def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
+def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> Sequence[tuple[Any, ...]]:
+    return list(zip(*rows, strict=True)) if rows else [()] * width
