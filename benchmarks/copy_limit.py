@@ -16,10 +16,19 @@ import asyncpg
 connections: Final = (1, 2, 4)
 sales_per_chunk: Final = 400
 
-# What a sale adds rows to, with what tells one sale's rows from another's; roll-ups and balances are finished rows too,
+# What a sale adds rows to, with what tells one sale's rows from another's, and the change that tells its shop's other
+# tills of it; roll-ups and balances are finished rows too,
 # but few: they go with the first chunk.
 per_sale: Final = ("events", "receipts", "report_lines", "entries")
 summed: Final = ("daily_balances", "sales_daily", "sales_hourly")
+_changes: Final = """
+    select c.* from till.changes c
+    join till.receipts r on r.location_id = c.scope and c.entity = 'receipt' and c.entity_id = r.receipt_id::text
+    join unnest($2::uuid[], $3::bigint[]) k (terminal_id, sequence)
+        on r.terminal_id = k.terminal_id and r.sequence = k.sequence
+    where c.tenant_id = $1 and r.tenant_id = $1
+"""
+tables: Final = (*per_sale, "changes", *summed)
 
 
 class FinishedRows:
@@ -48,6 +57,7 @@ async def export(connection: Any, tenant_id: UUID, sales: int) -> FinishedRows:
                 " on t.terminal_id = k.terminal_id and t.sequence = k.sequence where t.tenant_id = $1"
             )
             chunk.append((table, await _copied(connection, query, tenant_id, *zip(*keys, strict=True))))
+        chunk.append(("changes", await _copied(connection, _changes, tenant_id, *zip(*keys, strict=True))))
         if not chunks:
             for table in summed:
                 query = f"select * from till.{table} where tenant_id = $1"  # noqa: S608
@@ -65,7 +75,7 @@ async def _copied(connection: Any, query: str, *arguments: Any) -> bytes:
 async def prepare(connection: Any) -> None:
     """Tables with the same columns, keys, indexes and storage, and no row-level security."""
     await connection.execute("drop schema if exists copied cascade; create schema copied")
-    for table in (*per_sale, *summed):
+    for table in tables:
         await connection.execute(f"create table copied.{table} (like till.{table} including all)")
 
 
@@ -74,8 +84,7 @@ async def measure(address: str, rows: FinishedRows) -> dict[int, float]:
     found = {}
     for count in connections:
         pool: Sequence[Any] = [await asyncpg.connect(address) for _ in range(count)]
-        tables = ", ".join(f"copied.{table}" for table in (*per_sale, *summed))
-        await pool[0].execute(f"truncate {tables}")
+        await pool[0].execute(f"truncate {', '.join(f'copied.{table}' for table in tables)}")
         started = time.perf_counter()
         await asyncio.gather(*(_copy(connection, rows.chunks[n::count]) for n, connection in enumerate(pool)))
         found[count] = rows.sales / (time.perf_counter() - started)
