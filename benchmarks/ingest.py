@@ -12,7 +12,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +28,7 @@ from rich.table import Table
 
 from benchmarks import copy_limit, cpu, load
 from benchmarks.figures import Figure, Scale, Told, at_least, duration, ratios
-from benchmarks.newcomer import Base
+from benchmarks.newcomer import Base, TerminalRow
 from benchmarks.shop import SetUp, Shop, Till
 from central.database.embedded import EmbeddedPostgres, superuser
 
@@ -103,16 +103,19 @@ def _till_central(*arguments: str) -> list[str]:
 
 
 @asynccontextmanager
-async def newcomer(address: str) -> AsyncIterator[int]:
+async def newcomer(address: str, tills: Sequence[Till]) -> AsyncIterator[int]:
     """The newcomer's endpoint in a process of its own; its port."""
     connection = await asyncpg.connect(address)
     await connection.execute("create schema if not exists newcomer")
     await connection.close()
+    from sqlalchemy import insert
     from sqlalchemy.ext.asyncio import create_async_engine
 
     engine = create_async_engine(address.replace("postgresql://", "postgresql+asyncpg://", 1))
     async with engine.begin() as made:
         await made.run_sync(Base.metadata.create_all)
+        rows = [{"terminal_id": till.terminal_id, "token": till.token} for till in tills]
+        await made.execute(insert(TerminalRow), rows)
     await engine.dispose()
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "benchmarks.newcomer", address, stdout=asyncio.subprocess.PIPE
@@ -126,7 +129,7 @@ async def newcomer(address: str) -> AsyncIterator[int]:
 
 
 def _for_newcomer(till: Till, sales: int) -> list[bytes]:
-    headers = {"Terminal": str(till.terminal_id), "Content-Type": "application/x-ndjson"}
+    headers = {"Authorization": f"Bearer {till.token}", "Content-Type": "application/x-ndjson"}
     return [load.request("/sales", till.sale(), headers) for _ in range(sales)]
 
 
@@ -145,7 +148,7 @@ class Bench:
         self._shop = shop
         self._busy = busy
         self._online = online
-        self._strangers = strangers
+        self.strangers = strangers
         self.limit = Way("bare COPY, best of 1, 2, 4 connections")
         self.ways = {name: Way(name) for name in (*GOALS, newcomer_way)}
 
@@ -169,9 +172,9 @@ class Bench:
         return each * online_tills / seconds
 
     async def newcomers(self, port: int, each: int) -> float:
-        prepared = [_for_newcomer(till, each) for till in self._strangers]
+        prepared = [_for_newcomer(till, each) for till in self.strangers]
         seconds = await load.run("127.0.0.1", port, prepared)
-        return each * len(self._strangers) / seconds
+        return each * len(self.strangers) / seconds
 
     async def round(self, rows: copy_limit.FinishedRows, port: int, sales: int) -> None:
         copies = len(copy_limit.connections) * rows.sales
@@ -187,7 +190,7 @@ class Bench:
                 ("batches of 100", _sent(100, sales), self.batches(100, sales)),
                 ("batches of 400", _sent(400, sales), self.batches(400, sales)),
                 (online_way, each * online_tills, self.singles(each)),
-                (newcomer_way, few * len(self._strangers), self.newcomers(port, few)),
+                (newcomer_way, few * len(self.strangers), self.newcomers(port, few)),
             )
         }
         for name, figure in figures.items():
@@ -237,7 +240,7 @@ async def take_rounds(rounds: int, sales: int, workers: int, say: Told) -> Bench
         rows = await copy_limit.export(owner, tenant["tenant_id"], limit_sales)
         await copy_limit.prepare(owner)
         await owner.close()
-        async with newcomer(central.address) as port:
+        async with newcomer(central.address, bench.strangers) as port:
             await bench.newcomers(port, 1)
             for number in range(1, rounds + 1):
                 await bench.round(rows, port, sales)
