@@ -38,6 +38,7 @@ from terminal_agent.replica import (
 )
 
 search_rows_max: Final = 50
+receipts_per_transaction_max: Final = 200
 _log = structlog.get_logger()
 _products: Final[msgspec.json.Decoder[ReplicaProduct]] = msgspec.json.Decoder(ReplicaProduct)
 _receipts: Final[msgspec.json.Decoder[ReplicaReceipt]] = msgspec.json.Decoder(ReplicaReceipt)
@@ -151,6 +152,10 @@ class Catalogue:
         self.progress = self._read_progress()
         self._load(touched)
 
+    async def drop_receipts(self, before: date) -> int:
+        """Drop some receipts dated before that day; answers how many, `receipts_per_transaction_max` at most."""
+        return await self._writer.run(lambda: self._drop_receipts(before))
+
     def close(self) -> None:
         self._writer.close()
         self._reader.close()
@@ -230,6 +235,13 @@ class Catalogue:
             )
         swept = set(_SMALL) if sweeping and not more else set()
         return swept | {change.entity for change in changes if change.entity in _SMALL}
+
+    def _drop_receipts(self, before: date) -> int:
+        with transaction(self._connection) as connection:
+            return connection.execute(
+                "delete from receipts where id in (select id from receipts where business_date < ? limit ?)",
+                (before.isoformat(), receipts_per_transaction_max),
+            ).rowcount
 
     def _load(self, entities: Iterable[str]) -> None:
         for entity in entities:

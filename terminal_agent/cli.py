@@ -16,13 +16,13 @@ import structlog
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from terminal_agent.central_link import CentralUnreachableError, ServerAddressError, TokenRefusedError
+from terminal_agent.chain_check import JournalBrokenError
 from terminal_agent.clock import system_time
 from terminal_agent.config import ConfigError, read_config
 from terminal_agent.daemon import Daemon, NotEnrolledError
 from terminal_agent.database import DatabaseError
 from terminal_agent.enrolment import EnrolmentError, enrol
 from terminal_agent.journal_tools import (
-    JournalBrokenError,
     export_journal,
     find_line,
     push_journal,

@@ -27,6 +27,7 @@ from terminal_agent.clock import Clock
 from terminal_agent.config import Config
 from terminal_agent.disk_space import DiskSpace
 from terminal_agent.downlink import Downlink
+from terminal_agent.housekeeping import Housekeeping
 from terminal_agent.identity import Enrolment
 from terminal_agent.journal import Journal, JournalError, read_counters
 from terminal_agent.local_api import LocalApi
@@ -83,7 +84,7 @@ class Daemon:
         self._devices: dict[str, DeviceStatus] = {}
         self._online = False
         self._last_contact_at: str | None = None
-        self._problems: tuple[str, ...] = ()
+        self._is_disk_full = False
         self._refused_scan: RefusedScan | None = None
         self._api: LocalApi | None = None
         self._link = self._new_link(enrolment)
@@ -105,6 +106,7 @@ class Daemon:
             on_change=self.changed,
             place=place_of(directory.journal),
         )
+        self._housekeeping = Housekeeping(self._journal, self._catalogue, self._clock, on_change=self.changed)
         self._checkout = self._new_checkout(enrolment)
 
     async def run(self, announce: Callable[[str], None]) -> None:
@@ -144,7 +146,7 @@ class Daemon:
                 needs_help=delivery.needs_help,
                 forked=delivery.forked,
             ),
-            problems=self._problems,
+            problems=self._problems(),
             refused_scan=self._refused_scan,
         )
 
@@ -165,6 +167,7 @@ class Daemon:
             ("status", self._report),
             ("disk", self._watch_disk),
             ("open-sale", self._checkout.write_behind),
+            ("housekeeping", self._housekeeping.run),
         ]
         work += [(f"uplink-{index}", old.run) for index, old in enumerate(self._old_uplinks)]
         work += [(device.name, self._owner(device).run) for device in _driven(self._config.devices)]
@@ -203,11 +206,20 @@ class Daemon:
     async def _watch_disk(self) -> None:
         """Say that the disk is full before a customer stands there with money, and when it no longer is."""
         while True:
-            found = ("disk-full",) if await asyncio.to_thread(self._space.is_short) else ()
-            if found != self._problems:
-                self._problems = found
+            is_full = await asyncio.to_thread(self._space.is_short)
+            if is_full != self._is_disk_full:
+                self._is_disk_full = is_full
                 self.changed()
             await asyncio.sleep(disk_seconds)
+
+    def _problems(self) -> tuple[str, ...]:
+        """What a person must see to, by code."""
+        found = {
+            "disk-full": self._is_disk_full,
+            "journal-failed": self._journal.unusable is not None,
+            "journal-broken": self._housekeeping.health.fault is not None,
+        }
+        return tuple(code for code, holds in found.items() if holds)
 
     def _status(self) -> TerminalStatus:
         shift = self._checkout.state.shift

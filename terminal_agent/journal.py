@@ -88,6 +88,13 @@ class Counters(Struct, frozen=True):
     total_refunds_minor: int
 
 
+class Pruned(Struct, frozen=True):
+    """Through which sequence an enrolment's lines are gone, and the hash that the next one follows."""
+
+    through: int
+    last_hash: str
+
+
 class Remembered(Struct, frozen=True):
     """What a front end is answered, should it repeat a command. `fingerprint` is of the command without its PIN."""
 
@@ -128,7 +135,7 @@ class Journal:
     def __init__(self, path: Path, space: DiskSpace) -> None:
         self.folder = path.parent
         self.unusable: str | None = None
-        self._path = path
+        self.path = path
         self._space = space
         self._writer = Writer("journal")
         self._connection = connect(path, "FULL")
@@ -246,7 +253,7 @@ class Journal:
         """
         self._connection.close()
         try:
-            self._connection = connect(self._path, "FULL")
+            self._connection = connect(self.path, "FULL")
             kept = event is not None and self._has(event)
             if kept:
                 busy = self._connection.execute("pragma wal_checkpoint(truncate)").fetchone()[0]
@@ -257,7 +264,7 @@ class Journal:
                     connection.execute(_LOOKED)
         except Exception as error:
             self.unusable = (
-                f"the disk under {self._path} failed ({error}), and nobody knows whether the last sale was kept: "
+                f"the disk under {self.path} failed ({error}), and nobody knows whether the last sale was kept: "
                 "restart the terminal, and look at its last receipt before anything is rung up again"
             )
             raise JournalUnusableError(self.unusable) from error
@@ -286,6 +293,14 @@ def read_counters(connection: sqlite3.Connection, enrolment: int) -> Counters:
     ).fetchone()
     day = None if row[3] is None else date.fromisoformat(row[3])
     return Counters(row[0], row[1], row[2], day, row[4], row[5], row[6])
+
+
+def read_pruned(connection: sqlite3.Connection, enrolment: Enrolment) -> Pruned:
+    """How far an enrolment's lines were pruned; through 0 where none was."""
+    through, last_hash = connection.execute(
+        "select pruned_through, pruned_hash from counters where enrolment = ?", (enrolment.number,)
+    ).fetchone()
+    return Pruned(through, enrolment.first_prev if last_hash is None else last_hash)
 
 
 def insert_print_jobs(

@@ -14,25 +14,22 @@ from uuid import UUID
 
 from hardware.printers.document import document_from_json, document_to_text
 from migrations.terminal.journal import migrations
-from protocol.chain import line_hash, sign_batch
-from protocol.events import EnvelopeError, read_line
+from protocol.chain import sign_batch
 from protocol.journal_file import JournalHeader, SectionSignature, cut_sections, write_header
 from terminal_agent.central_link import CentralLink, CentralUnreachableError, TokenRefusedError
+from terminal_agent.chain_check import check_chain, check_file
 from terminal_agent.clock import Clock
 from terminal_agent.config import Config
 from terminal_agent.daemon import NotEnrolledError
 from terminal_agent.database import connect, migrate
 from terminal_agent.disk_space import DiskSpace
+from terminal_agent.housekeeping import read_health
 from terminal_agent.identity import Enrolment, enrolments, pending
 from terminal_agent.journal import Journal, lines_from, read_counters
 from terminal_agent.patience import Patience
 from terminal_agent.printing.spool import printed_document
 from terminal_agent.state_directory import StateDirectory
 from terminal_agent.uplink import Pushed, Uplink, read_delivery
-
-
-class JournalBrokenError(Exception):
-    """A journal is not what it was written as; the message says where."""
 
 
 def terminal_summary(directory: StateDirectory) -> dict[str, Any]:
@@ -45,6 +42,7 @@ def terminal_summary(directory: StateDirectory) -> dict[str, Any]:
         counters = read_counters(connection, current.number)
         delivery = read_delivery(connection, current.number)
         jobs = dict(connection.execute("select state, count(*) from print_jobs group by state"))
+        health = read_health(connection)
         identity = current.answer
         return {
             "terminal_id": identity.terminal_id,
@@ -62,6 +60,8 @@ def terminal_summary(directory: StateDirectory) -> dict[str, Any]:
             "needs_help": delivery.needs_help,
             "receipts": counters.receipts,
             "z_number": counters.z_number,
+            "journal_checked_at": health.checked_at,
+            "journal_fault": health.fault,
             "prints_queued": jobs.get("queued", 0),
             "prints_unconfirmed": jobs.get("unconfirmed", 0),
             "prints_printed": jobs.get("printed", 0),
@@ -75,12 +75,13 @@ def terminal_summary(directory: StateDirectory) -> dict[str, Any]:
 def verify_journal(directory: StateDirectory) -> Iterator[str]:
     """A line for each enrolment whose chain holds. Raises `JournalBrokenError` at the first that doesn't."""
     with _reading(directory) as connection:
-        answer = connection.execute("pragma quick_check").fetchone()[0]
-        if answer != "ok":
-            raise JournalBrokenError(f"the file is damaged ({answer}); export what is good, then enrol anew")
+        check_file(connection)
         for enrolment in enrolments(connection):
-            count = _verify(connection, enrolment)
-            yield f"epoch {enrolment.answer.epoch} of {enrolment.answer.terminal_id}: {count} lines, chain whole"
+            checked = check_chain(connection, enrolment)
+            begin = checked.through - checked.lines + 1
+            older = f" from {begin} on, older ones pruned" if begin > 1 else ""
+            whose = f"epoch {enrolment.answer.epoch} of {enrolment.answer.terminal_id}"
+            yield f"{whose}: {checked.lines} lines{older}, chain whole"
 
 
 def export_journal(directory: StateDirectory, file: Path, epoch: int | None) -> int:
@@ -93,7 +94,7 @@ def export_journal(directory: StateDirectory, file: Path, epoch: int | None) -> 
         key = directory.read_private_key(enrolment.key_name)
         if key is None:
             raise NotEnrolledError(f"the key {enrolment.key_name} is gone, so nothing can be signed; call for help")
-        _verify(connection, enrolment)
+        check_chain(connection, enrolment)
         last = read_counters(connection, enrolment.number).sequence
         lengths: list[int] = []
         hashes: list[str] = []
@@ -205,30 +206,3 @@ def _of_epoch(known: list[Enrolment], epoch: int | None) -> Enrolment:
 def _owed(connection: sqlite3.Connection, enrolment: Enrolment) -> int:
     counters = read_counters(connection, enrolment.number)
     return max(0, counters.sequence - read_delivery(connection, enrolment.number).acknowledged_through)
-
-
-def _verify(connection: sqlite3.Connection, enrolment: Enrolment) -> int:
-    """Recount one chain. Raises `JournalBrokenError`."""
-    counters = read_counters(connection, enrolment.number)
-    prev, expected = enrolment.first_prev, 1
-    for sequence, line, stored_hash in lines_from(connection, enrolment, 1, counters.sequence + 1_000_000):
-        _check(sequence == expected, enrolment, expected, "is missing")
-        try:
-            envelope = read_line(bytes(line))
-        except EnvelopeError as error:
-            raise JournalBrokenError(f"sequence {sequence} of epoch {enrolment.answer.epoch}: {error}") from error
-        _check(envelope.sequence == sequence, enrolment, sequence, "bears another sequence")
-        _check(envelope.prev == prev, enrolment, sequence, "does not follow the line before it")
-        prev = line_hash(bytes(line))
-        _check(stored_hash == prev, enrolment, sequence, "has other bytes than its hash says")
-        expected += 1
-    _check(counters.sequence == expected - 1, enrolment, expected, "is missing at the end")
-    _check(counters.last_hash == prev, enrolment, expected - 1, "is not the last line that was counted")
-    return expected - 1
-
-
-def _check(holds: bool, enrolment: Enrolment, sequence: int, what: str) -> None:
-    if not holds:
-        raise JournalBrokenError(
-            f"sequence {sequence} of epoch {enrolment.answer.epoch} {what}; export the journal and call for help"
-        )

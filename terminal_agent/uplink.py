@@ -8,7 +8,7 @@ sent again. A central that came back from a backup holds less than before and ge
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import structlog
@@ -27,7 +27,7 @@ from protocol.uplink import (
     signature_header,
 )
 from terminal_agent.central_link import Answer, CentralLink, CentralUnreachableError, TokenRefusedError
-from terminal_agent.journal import Journal, lines_from
+from terminal_agent.journal import Journal, Pruned, lines_from, read_pruned
 from terminal_agent.patience import Patience
 from terminal_agent.unreachable import answer_in_words
 
@@ -166,16 +166,19 @@ class Uplink:
         delivery.forked = False
         delivery.needs_help = None
         delivery.incarnation = position.incarnation
-        if self._fits(position):
-            delivery.acknowledged_through = position.applied_through
-        else:
-            delivery.acknowledged_through = 0
+        pruned = read_pruned(self._journal.reader, self._enrolment)
+        fits = self._fits(position, pruned)
+        delivery.acknowledged_through = max(pruned.through, position.applied_through if fits else 0)
+        if position.applied_through < pruned.through:
+            _log.error("pruned-lines-missing", central_has_through=position.applied_through, pruned=pruned.through)
         self._on_change()
 
-    def _fits(self, position: Position) -> bool:
+    def _fits(self, position: Position, pruned: Pruned) -> bool:
         """Whether central's chain is ours; where it is another's, all is sent, and becomes a branch."""
         if position.applied_through == 0:
             return True
+        if position.applied_through == pruned.through:
+            return position.applied_hash == pruned.last_hash
         row = self._journal.reader.execute(
             "select hash from journal where position = ?",
             (self._enrolment.base_position + position.applied_through,),
@@ -224,8 +227,13 @@ class Uplink:
         delivery.forked = delivery.forked or answer.forked
         delivery.acknowledged_through += lines_sent
         self.new_to_central += answer.stored
-        if answer.missing and not delivery.forked:
+        if not delivery.forked and self._has_some_of(answer.missing):
             self._link.forget_token()  # central lacks earlier lines than these: the next position says from where on
+
+    def _has_some_of(self, missing: Sequence[tuple[int, int]]) -> bool:
+        """Whether there is a line here of what central lacks; pruned ones are gone."""
+        pruned = read_pruned(self._journal.reader, self._enrolment)
+        return any(last > pruned.through for _, last in missing)
 
     def _take_refusal(self, answer: Answer, first: int, lines_sent: int) -> None:
         """What each refusal asks of a terminal (contract, section 4)."""
