@@ -15,7 +15,7 @@ chain: Final = 0
 
 State: TypeAlias = Literal["queued", "held", "kept", "applied", "unreadable", "unknown"]
 """queued: waits for the lines before it. held: was lost, waits for the rest of its run. kept: on a branch that nobody
-adopted. applied, unreadable and unknown (its type): its turn has come."""
+adopted, or booked where the same bytes stand once more. applied, unreadable, unknown (its type): its turn has come."""
 
 _state_of_unread: Final[dict[str, State]] = {"unreadable": "unreadable", "unknown-type": "unknown"}
 APPLIED_STATES: Final = ("applied", "unreadable", "unknown")

@@ -10,7 +10,7 @@ from central.database import load_queries, numbers, sparse
 from central.tenant_session import TenantSession
 from central.terminals import EpochPosition
 from central.uplink.lines import Line, Row, State, chain, stored_line
-from central.uplink.ordering import Kept, Span, StoredLine
+from central.uplink.ordering import Kept, Span, StoredLine, unknown_hash
 from central.uplink.ranges import Range, runs, within
 from protocol.events import read_line
 
@@ -59,7 +59,8 @@ async def kept(session: TenantSession, position: EpochPosition, span: Span) -> K
     if any(line.held for line in lines.values()) or any(sequence not in lines for sequence in late):
         lines |= await _held(session, epoch, span, lines)
     hashes: frozenset[str] = frozenset()
-    if span.first not in lines and span.first - 1 not in lines and span.first != position.applied_through + 1:
+    goes_on = span.first == position.applied_through + 1 and position.applied_hash != unknown_hash
+    if span.first not in lines and span.first - 1 not in lines and not goes_on:
         around = [span.first - 1, span.first]
         hashes = frozenset(
             row["line_hash"].hex() for row in await session.driver.fetch(QUERIES.branch_lines_at, *epoch, around)

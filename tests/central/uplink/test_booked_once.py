@@ -9,6 +9,7 @@ import pytest
 from tests.central.conftest import TenantFixture
 from tests.central.uplink.conftest import NewTill
 from tests.central.uplink.test_forks import balances, branches, forked, lines_on, resolve
+from tests.central.uplink.test_lost_sequences import lose
 from tests.central.uplink.tills import Till
 
 Body = tuple[str, int, int]
@@ -216,3 +217,19 @@ async def test_only_what_an_adopted_branch_books_is_marked_as_its_own(tenant: Te
     assert await lines_on(till, 1) == [(6, "kept"), (7, "applied")]
     assert await found(till, "adopted-branch") == [(1, 7)]
     assert (await balances(tenant))["cash"] == 7 * 700
+
+
+async def test_what_goes_on_from_a_branch_stays_with_it_behind_a_declared_loss_too(
+    tenant: TenantFixture, till: Till
+) -> None:
+    clone = (await disks_of(till))["clone"]
+    await till.delivers(1, 3)
+    forked(await clone.delivers(3, 5), branch=1, kept_through=5)
+    await till.delivers(7, 7)
+    assert (await lose(tenant, till, 4, 5))[0] == 204
+    assert (await till.position())["applied_through"] == 5
+
+    forked(await clone.delivers(6, 6), sequence=6, branch=1, kept_through=6)
+
+    status, answer, _ = await till.delivers(6, 6)
+    assert (status, answer["applied_through"]) == (200, 7)

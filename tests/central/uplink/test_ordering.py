@@ -396,6 +396,25 @@ def test_lost_lines_that_do_not_reach_what_is_stored_are_a_fork_with_all_that_wa
     assert [sorted(branch) for branch in epoch.branches] == [[3, 4], [5, 6]]
 
 
+def test_lost_lines_that_do_not_fit_a_held_one_behind_them_are_a_fork_and_it_goes_on_waiting() -> None:
+    """(5)"""
+    original = Writer("a", 9)
+    clone = Writer("b", 9, clone_of=original, after=2)
+    epoch = Epoch()
+    epoch.deliver(original.body(1, 2))
+    epoch.deliver(original.body(7, 9))
+    epoch.lose(3, 6)
+    epoch.deliver(original.body(5, 5))
+
+    placement = epoch.deliver(clone.body(3, 4))
+
+    assert isinstance(placement, Placement)
+    assert (placement.fork_at, placement.leaving, placement.store) == (3, (), ())
+    assert epoch.lines[5].held
+    epoch.deliver(original.body(6, 6))
+    assert epoch.applied == [1, 2, 7, 8, 9, 5, 6]
+
+
 @settings(max_examples=300)
 @given(deliveries(), st.lists(st.booleans(), min_size=20, max_size=20))
 def test_lines_lost_and_found_are_each_applied_once(
