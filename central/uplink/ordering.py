@@ -31,8 +31,8 @@ unknown_hash: Final = ""
 class StoredLine(Struct, frozen=True):
     """A line that central has on the chain; `held` is one that was lost and waits for its run (5).
 
-    `prev` is needed of lines outside the body, and of the first inside it with other bytes: up to there a stored line
-    has the body's own.
+    `prev` is needed of the lines right before and behind the body or a held run, and of the first inside the body with
+    other bytes: up to there a stored line has the body's own.
     """
 
     hash: str

@@ -20,7 +20,7 @@ where e.tenant_id = $1 and e.terminal_id = $2 and e.epoch = $3 and e.branch = 0 
 
 -- lines_held --
 -- Lines that were lost, turned up, and wait for the rest of their run.
-select e.sequence, e.state, e.line_hash, e.line
+select e.sequence, e.line_hash
 from till.events e
 where e.tenant_id = $1 and e.terminal_id = $2 and e.epoch = $3 and e.branch = 0 and e.state = 'held'
 
@@ -68,13 +68,6 @@ select e.sequence, e.line_hash
 from till.events e
 where e.tenant_id = $1 and e.terminal_id = $2 and e.epoch = $3 and e.branch = 0
   and e.sequence between $4 and $5 and $6::text::int8multirange @> e.sequence and e.state in ('queued', 'held')
-
--- held_sequences --
--- Lines that were lost and turned up, in their order.
-select e.sequence
-from till.events e
-where e.tenant_id = $1 and e.terminal_id = $2 and e.epoch = $3 and e.branch = 0 and e.state = 'held'
-order by e.sequence
 
 -- unbooked_lines --
 -- The first kept lines of a branch whose very bytes are booked nowhere else.

@@ -57,7 +57,7 @@ async def kept(session: TenantSession, position: EpochPosition, span: Span) -> K
         lines |= {row["sequence"]: _stored(row) for row in rows}
     late = range(span.first, min(span.last, position.applied_through) + 1)
     if any(line.held for line in lines.values()) or any(sequence not in lines for sequence in late):
-        lines |= await _held(session, epoch, span, lines)
+        lines = await _held(session, epoch, span, lines) | lines
     hashes: frozenset[str] = frozenset()
     goes_on = span.first == position.applied_through + 1 and position.applied_hash != unknown_hash
     if span.first not in lines and span.first - 1 not in lines and not goes_on:
@@ -84,7 +84,8 @@ async def _held(
     session: TenantSession, epoch: tuple[UUID, UUID, int], span: Span, lines: dict[int, StoredLine]
 ) -> dict[int, StoredLine]:
     """The held runs that touch a body, whole, with the line behind each."""
-    held = {row["sequence"]: _stored(row) for row in await session.driver.fetch(QUERIES.lines_held, *epoch)}
+    rows = await session.driver.fetch(QUERIES.lines_held, *epoch)
+    held = {row["sequence"]: StoredLine(row["line_hash"].hex(), "", held=True) for row in rows}
     new = [s for s in range(span.first, span.last + 1) if s not in lines]
     touching = [run for run in runs([*held, *new]) if run[1] >= span.first - 1 and run[0] <= span.last + 1]
     found = {s: line for s, line in held.items() if within(tuple(touching), s, s)}

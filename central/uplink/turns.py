@@ -91,7 +91,7 @@ async def take_turn(
 async def _found(session: TenantSession, position: EpochPosition) -> Ranges:
     """Runs of lost lines that turned up and reach the next stored line, so that it is their turn."""
     epoch = (session.tenant_id, position.terminal_id, position.epoch)
-    held = runs(row["sequence"] for row in await session.driver.fetch(QUERIES.held_sequences, *epoch))
+    held = runs(row["sequence"] for row in await session.driver.fetch(QUERIES.lines_held, *epoch))
     if not held:
         return ()
     behind = [end + 1 for _, end in held]

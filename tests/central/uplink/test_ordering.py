@@ -61,6 +61,10 @@ class Epoch:
         for start, end in held:
             if end >= span.first - 1 and start <= span.last + 1:
                 near |= {s: self.lines[s] for s in range(start - 1, end + 2) if s in self.lines}
+        ends = (span.first - 1, span.last + 1)
+        near = {
+            s: line if s in ends or not line.held else StoredLine(line.hash, "", held=True) for s, line in near.items()
+        }
         inside = [s for s in sorted(near) if span.first <= s <= span.last]
         other = next((s for s in inside if near[s].hash != span.hash_at(s)), None)
         near |= {s: StoredLine(near[s].hash, "", near[s].held) for s in inside if s != other}
