@@ -114,7 +114,7 @@ class Barcode(msgspec.Struct, frozen=True, tag=True):
 
 
 class QR(msgspec.Struct, frozen=True, tag=True):
-    """A QR code, UTF-8, error correction M."""
+    """A QR code, error correction M; beyond ASCII it is UTF-8, which some readers take for something else."""
 
     data: str
     align: Align = "center"
