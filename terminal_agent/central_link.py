@@ -6,7 +6,6 @@ as JSON of the expected shape, and everything else is an error that the caller w
 
 import asyncio
 import secrets
-import ssl
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from ipaddress import ip_address
@@ -25,17 +24,14 @@ from protocol.enrolment import assertion_claims, assertion_typ, assertion_type, 
 from protocol.uplink import Position
 from terminal_agent.clock import Clock
 from terminal_agent.identity import Enrolment
-from terminal_agent.unreachable import answer_in_words, in_words
+from terminal_agent.server_trust import Dates, ServerAddressError, tls_context
+from terminal_agent.unreachable import answer_in_words, in_words, is_of_dates
 
 answer_bytes_max: Final = 64 * 1024 * 1024
 connect_seconds_max: Final = 10.0
 request_seconds_max: Final = 60.0
 token_spare_seconds: Final = 60.0
 _Shape = TypeVar("_Shape")
-
-
-class ServerAddressError(Exception):
-    """The server's address cannot be used; the message says which can."""
 
 
 class CentralUnreachableError(Exception):
@@ -47,7 +43,11 @@ class CentralUnreachableError(Exception):
 
 
 class NotTrustedError(CentralUnreachableError):
-    """Somebody answers, with a certificate that no authority known here vouches for."""
+    """Somebody answers, with a certificate that does not hold here; `by_date`: because of its dates alone."""
+
+    def __init__(self, reason: str, *, by_date: bool = False) -> None:
+        super().__init__(reason)
+        self.by_date = by_date
 
 
 class TokenRefusedError(Exception):
@@ -107,16 +107,6 @@ def check_server(url: str) -> str:
     return url.rstrip("/")
 
 
-def tls_context(ca_file: Path | None) -> ssl.SSLContext:
-    """TLS 1.2 and up; with `ca_file` its authorities alone. Raises `ServerAddressError` where it cannot be read."""
-    try:
-        context = ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
-    except (OSError, ssl.SSLError) as error:
-        raise ServerAddressError(f"{ca_file} holds no certificate authority ({error}); name a PEM file") from error
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
-
-
 async def ask(
     session: aiohttp.ClientSession,
     method: str,
@@ -144,7 +134,7 @@ async def ask(
                 _problem(response.content_type, content),
             )
     except aiohttp.ClientConnectorCertificateError as error:
-        raise NotTrustedError(in_words(error, url)) from error
+        raise NotTrustedError(in_words(error, url), by_date=is_of_dates(error.certificate_error)) from error
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         raise CentralUnreachableError(in_words(error, url)) from error
 
@@ -168,6 +158,7 @@ class CentralLink:
         self._ca_file = ca_file
         self._journal_end = journal_end
         self._on_contact = on_contact
+        self._dates: Dates = "machine"
         self._session: aiohttp.ClientSession | None = None
         self._token: str | None = None
         self._token_until = 0.0
@@ -238,10 +229,17 @@ class CentralLink:
         self._token = None
 
     async def _get_token(self, now: float) -> None:
+        if self._dates == "learned" and not self._clock.is_dead():
+            await self._go_by("machine")
         asked_at = self._clock.own()
-        answer = await self._ask_token()
-        if answer.status == 401 and self._learn(answer, asked_at):
-            answer = await self._ask_token()  # a clock that was off: sign once more by the server's time
+        is_proved = True
+        try:
+            answer = await self._sign_in(asked_at)
+        except NotTrustedError as error:
+            if not (error.by_date and self._clock.is_dead()):
+                raise
+            is_proved = False
+            answer = await self._sign_in_undated(asked_at)
         if answer.status in (401, 403) and answer.content_type == "application/json":
             raise TokenRefusedError("central refuses this terminal's key; enrol the terminal anew")
         if answer.status != 200:
@@ -249,20 +247,42 @@ class CentralLink:
         token = answer.read(TokenAnswer)
         if token.position.epoch != self.enrolment.answer.epoch:
             raise CentralUnreachableError("the token is of another epoch")
-        self._clock.learn(token.server_time, asked_at)
+        self._clock.learn(token.server_time, asked_at, is_proved=is_proved)
         self._token = token.access_token
         self._token_until = now + max(token.expires_in - token_spare_seconds, token.expires_in / 2)
         self.position = token.position
         self.position_number += 1
         self.on_position()
 
-    def _learn(self, answer: Answer, asked_at: datetime) -> bool:
+    async def _sign_in(self, asked_at: datetime, *, is_proved: bool = True) -> Answer:
+        """Ask for a token; where the clock was off, sign once more by the server's time."""
+        answer = await self._ask_token()
+        if answer.status == 401 and self._learn(answer, asked_at, is_proved=is_proved):
+            return await self._ask_token()
+        return answer
+
+    async def _sign_in_undated(self, asked_at: datetime) -> Answer:
+        """The machine's clock is dead, so it dates no certificate: for this call alone only the chain counts.
+
+        What follows goes by the time that was learned here, on connections of its own.
+        """
+        await self._go_by("none")
+        try:
+            return await self._sign_in(asked_at, is_proved=False)
+        finally:
+            await self._go_by("learned")
+
+    async def _go_by(self, dates: Dates) -> None:
+        await self.close()
+        self._dates = dates
+
+    def _learn(self, answer: Answer, asked_at: datetime, *, is_proved: bool) -> bool:
         """Whether the refusal said a time that differs enough to be the reason for it."""
         server_time = answer.members().get("server_time")
         if not isinstance(server_time, str):
             return False
         before = self._clock.offset_ms or 0
-        self._clock.learn(server_time, asked_at)
+        self._clock.learn(server_time, asked_at, is_proved=is_proved)
         return abs((self._clock.offset_ms or 0) - before) > 5_000
 
     async def _ask_token(self) -> Answer:
@@ -297,7 +317,8 @@ class CentralLink:
     def _client(self) -> aiohttp.ClientSession:
         if self._session is None:
             secure = self.enrolment.server.startswith("https:")
-            connector = aiohttp.TCPConnector(ssl=tls_context(self._ca_file) if secure else True, limit=8)
+            context = tls_context(self._ca_file, dates=self._dates, now=self._clock.now) if secure else True
+            connector = aiohttp.TCPConnector(ssl=context, limit=8)
             self._session = aiohttp.ClientSession(connector=connector)
         return self._session
 

@@ -15,7 +15,7 @@ import click
 import structlog
 from cryptography.exceptions import UnsupportedAlgorithm
 
-from terminal_agent.central_link import CentralUnreachableError, ServerAddressError, TokenRefusedError
+from terminal_agent.central_link import CentralUnreachableError, TokenRefusedError
 from terminal_agent.chain_check import JournalBrokenError
 from terminal_agent.clock import system_time
 from terminal_agent.config import ConfigError, read_config
@@ -29,6 +29,7 @@ from terminal_agent.journal_tools import (
     terminal_summary,
     verify_journal,
 )
+from terminal_agent.server_trust import ServerAddressError
 from terminal_agent.state_directory import StateDirectory, StateDirectoryError
 
 default_state_directory: Final = "~/.local/state/till-terminal"

@@ -17,9 +17,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from migrations.terminal.journal import migrations
 from protocol.chain import public_key_text
 from protocol.enrolment import EnrolAnswer, EnrolmentCodeError, enrol_request, read_code
-from terminal_agent.central_link import Answer, CentralUnreachableError, ask, check_server, tls_context
+from terminal_agent.central_link import Answer, CentralUnreachableError, ask, check_server
 from terminal_agent.database import connect, migrate, transaction
 from terminal_agent.identity import Enrolment, add_enrolment, enrolments, pending
+from terminal_agent.server_trust import tls_context
 from terminal_agent.state_directory import StateDirectory, private_bytes, sync_directory
 
 enrol_seconds_max: Final = 30.0

@@ -14,8 +14,8 @@ _BROKEN: Final = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED})
 _PORTS: Final = {"https": 443, "http": 80}
 
 # What OpenSSL says of a certificate (`X509_V_ERR_…`).
-_NOT_YET_VALID: Final = 9
-_EXPIRED: Final = 10
+NOT_YET_VALID: Final = 9
+EXPIRED: Final = 10
 _OTHER_NAME: Final = frozenset({62, 64})
 
 
@@ -41,6 +41,11 @@ def in_words(error: BaseException, url: str) -> str:
     return f"what answers at {where} does not speak HTTP; correct the address or its port"
 
 
+def is_of_dates(error: Exception) -> bool:
+    """Whether a certificate is refused for its dates alone."""
+    return getattr(error, "verify_code", None) in (NOT_YET_VALID, EXPIRED)
+
+
 def answer_in_words(status: int, problem: str | None) -> str:
     """What an answer means that is neither a success nor a refusal that the caller knows."""
     shown = f"status {status}" if problem is None else f"status {status}, {problem}"
@@ -57,9 +62,9 @@ def certificate_in_words(error: Exception, host: str) -> str:
     """What is wrong with a certificate, and who can put it right."""
     code = getattr(error, "verify_code", None)
     why = getattr(error, "verify_message", "") or str(error)
-    if code == _EXPIRED:
+    if code == EXPIRED:
         return f"the certificate of {host} has expired; renew it on the server, or correct this machine's clock"
-    if code == _NOT_YET_VALID:
+    if code == NOT_YET_VALID:
         return f"the certificate of {host} is not valid yet; correct this machine's clock, or the server's certificate"
     if code in _OTHER_NAME:
         return f"the certificate at {host} is of another name ({why}); use the name that stands in it"

@@ -12,7 +12,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from terminal_agent.central_link import CentralUnreachableError, NotTrustedError, ask, tls_context
+from terminal_agent.central_link import CentralUnreachableError, NotTrustedError, ask
+from terminal_agent.server_trust import tls_context
 from terminal_agent.unreachable import answer_in_words, in_words
 from tests.terminal_agent.certificates import DAY, NOW, Authority
 
