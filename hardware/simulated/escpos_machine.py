@@ -22,6 +22,7 @@ from hardware.simulated.paper import (
     Run,
     Style,
 )
+from hardware.simulated.symbols import barcode_text
 
 receive_buffer_bytes_max = 65_536
 CODE_PAGES = {
@@ -40,8 +41,10 @@ _MODEL = 67
 # Known, and nothing here shows them: spacing, fonts, margins, positions, real-time bytes in their place.
 _WITHOUT_EFFECT = (
     *(b"\x00", b"\r", b"\x0c", b"\x18", b"\x10", b"\x10\x04", b"\x10\x05", b"\x10\x14"),
-    *(bytes([0x1B, second]) for second in b"23MR ={cS%$\\VDT"),
+    *(bytes([0x1B, second]) for second in b"23MR ={cS%VDT"),
     *(bytes([0x1D, second]) for second in b"LWPfx"),
+    *(bytes([0x1C, second]) for second in b"-!SCW"),  # how Kanji look
+    b"\x1c(A",
 )
 
 
@@ -82,6 +85,7 @@ class _Setting:
     qr_module: int = 3
     qr_correction: str = "L"
     qr_data: bytes = b""
+    graphics: PrintedRaster | None = None
     automatic: int = 0
 
 
@@ -227,8 +231,7 @@ class EscPosMachine:
         else:
             text = data.decode(CODE_PAGES.get(self._set.page, "ascii"), "replace")
         for character in text:
-            width = sum(cells_wide(run.text) * run.style.width for run in self._line)
-            if width + cells_wide(character) * self._set.style.width > self.paper.columns:
+            if self._columns_used() + cells_wide(character) * self._set.style.width > self.paper.columns:
                 self._end_line()
             if self._line and self._line[-1].style == self._set.style:
                 self._line[-1] = Run(self._line[-1].text + character, self._set.style)
@@ -274,6 +277,16 @@ class EscPosMachine:
         if row_bytes and rows:
             self.paper.put(PrintedRaster(row_bytes, rows, data[6:], self._set.align))
 
+    def graphics(self, data: bytes) -> None:
+        """`GS ( L` and `GS 8 L` without their length: a picture is kept (function 112), then printed (2 or 50)."""
+        if data[:2] == b"\x30\x70" and len(data) > 10:
+            wide, rows = int.from_bytes(data[6:8], "little"), int.from_bytes(data[8:10], "little")
+            self._set.graphics = PrintedRaster((wide + 7) // 8, rows, data[10:], self._set.align)
+        elif data[:2] in (b"\x30\x02", b"\x30\x32") and self._set.graphics is not None:
+            self._flush()
+            self.paper.put(replace(self._set.graphics, align=self._set.align))
+            self._set.graphics = None
+
     def barcode(self, data: bytes) -> None:
         """`GS k`, both forms."""
         self._flush()
@@ -282,13 +295,8 @@ class EscPosMachine:
         if kind is None:
             self.unknown.append(b"\x1dk" + data)
             return
-        if kind == "CODE128":
-            if content[:1] != b"{" or content[1:2] not in (b"A", b"B", b"C"):
-                return  # a real printer prints nothing without a code set
-            content = content[2:].replace(b"{{", b"{")
-        text = content.decode("ascii", "replace")
-        wanted = {"EAN13": 12, "EAN8": 7, "UPCA": 11}.get(kind)
-        if wanted is not None and (len(text) not in (wanted, wanted + 1) or not text.isdigit()):
+        text = barcode_text(kind, content)
+        if text is None:
             return
         now = self._set
         self.paper.put(PrintedBarcode(kind, text, now.align, now.barcode_height, now.barcode_module, now.barcode_text))
@@ -361,8 +369,23 @@ class EscPosMachine:
 
     def tab(self) -> None:
         """`HT`: on to the next eighth column."""
-        width = sum(cells_wide(run.text) * run.style.width for run in self._line)
-        self._characters(b" " * (8 - width % 8))
+        self._blanks(8 - self._columns_used() % 8)
+
+    def move_to(self, dots: int) -> None:
+        """`ESC $`: on to a place on the line, to the nearest column; back over what stands there nothing moves."""
+        column = min(round(dots * self.paper.columns / self.paper.dots), self.paper.columns)
+        self._blanks(column - self._columns_used())
+
+    def move_by(self, dots: int) -> None:
+        """`ESC \\`: so many dots on."""
+        self._blanks(min(round(dots * self.paper.columns / self.paper.dots), self.paper.columns - self._columns_used()))
+
+    def _blanks(self, columns: int) -> None:
+        if columns > 0:
+            self._line.append(Run(" " * columns, Style()))
+
+    def _columns_used(self) -> int:
+        return sum(cells_wide(run.text) * run.style.width for run in self._line)
 
     def pulse(self, data: bytes) -> None:
         """`ESC p`, obeyed in its place among the lines."""
@@ -386,6 +409,8 @@ def _commands(machine: EscPosMachine) -> dict[bytes, Callable[[bytes], None]]:
         b"\x1bt": lambda d: m.set(page=d[0]),
         b"\x1c&": lambda _: m.set(kanji=True),
         b"\x1c.": lambda _: m.set(kanji=False),
+        b"\x1b$": lambda d: m.move_to(int.from_bytes(d, "little")),
+        b"\x1b\\": lambda d: m.move_by(int.from_bytes(d, "little", signed=True)),
         b"\x1bd": lambda d: m.feed(lines=d[0]),
         b"\x1bJ": lambda d: m.feed(dots=d[0]),
         b"\x1dV": m.cut,
@@ -398,6 +423,8 @@ def _commands(machine: EscPosMachine) -> dict[bytes, Callable[[bytes], None]]:
         b"\x1dH": lambda d: m.set(barcode_text=d[0] % 48 in (2, 3)),
         b"\x1dk": m.barcode,
         b"\x1d(k": m.two_dimensional,
+        b"\x1d(L": lambda d: m.graphics(d[2:]),
+        b"\x1d8L": lambda d: m.graphics(d[4:]),
         b"\x1d(H": m.process_id,
         b"\x1d(D": m.real_time_switch,
         b"\x1dr": m.ask,

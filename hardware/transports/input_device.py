@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-from pathlib import Path
 
 from hardware.addresses import HidAddress
 from hardware.transports.transport import NotThere, Transport, refusal
@@ -20,10 +19,9 @@ class InputDeviceTransport(Transport):
         super().__init__(str(address))
         self._where = address
 
-    @property
-    def identity(self) -> str:
+    async def identity(self) -> str:
         """The device file itself, by whichever link it is named."""
-        return f"file:{Path(self._where.path).resolve()}"
+        return f"file:{await asyncio.to_thread(os.path.realpath, self._where.path)}"
 
     async def _open(self) -> int:
         return await asyncio.to_thread(self._open_file)

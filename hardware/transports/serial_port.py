@@ -28,10 +28,9 @@ class SerialTransport(Transport):
         self._where = address
         self._port: serial.Serial | None = None
 
-    @property
-    def identity(self) -> str:
+    async def identity(self) -> str:
         """The device file itself, by whichever link it is named."""
-        return f"file:{Path(self._where.path).resolve()}"
+        return f"file:{await asyncio.to_thread(os.path.realpath, self._where.path)}"
 
     async def _open(self) -> int:
         return await asyncio.to_thread(self._open_port)

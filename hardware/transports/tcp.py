@@ -25,16 +25,23 @@ class TcpTransport(Transport):
         self._where = address
         self._socket: socket.socket | None = None
 
-    @property
-    def identity(self) -> str:
-        """Host and port as they are written."""
-        return self.address.lower()
-
-    async def _open(self) -> int:
-        loop = asyncio.get_running_loop()
+    async def identity(self) -> str:
+        """The network address and port that the host's name stands for; as written where that cannot be told."""
         try:
             async with asyncio.timeout(connect_seconds_max):
-                choices = await loop.getaddrinfo(self._where.host, self._where.port, type=socket.SOCK_STREAM)
+                choices = await self._choices()
+        except OSError:  # a time-out is one as well
+            return self.address.lower()
+        return "tcp:" + min(f"{where[0]}:{where[1]}" for *_, where in choices)
+
+    async def _choices(self) -> Sequence[tuple[Any, ...]]:
+        loop = asyncio.get_running_loop()
+        return await loop.getaddrinfo(self._where.host, self._where.port, type=socket.SOCK_STREAM)
+
+    async def _open(self) -> int:
+        try:
+            async with asyncio.timeout(connect_seconds_max):
+                choices = await self._choices()
                 self._socket = await _connect_first(choices)
         except TimeoutError:
             raise NotThere(

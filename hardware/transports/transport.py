@@ -87,10 +87,9 @@ class Transport(ABC):
     def _close(self, fd: int) -> None:
         """Give the descriptor back."""
 
-    @property
     @abstractmethod
-    def identity(self) -> str:
-        """The name under which two of our processes agree that it is the same device."""
+    async def identity(self) -> str:
+        """The name under which two of our processes agree that it is the same device, however each was told of it."""
 
     async def open(self) -> None:
         """Open the device for this process alone.
@@ -99,7 +98,7 @@ class Transport(ABC):
         """
         if self._fd is not None:
             return
-        lock = DeviceLock(self.identity)
+        lock = DeviceLock(await self.identity())
         if not lock.take():
             raise Busy(f"another till program has {self.address} open", "stop it, or give it another device")
         try:

@@ -56,10 +56,12 @@ class UsbPrinterTransport(Transport):
         self._where = address
         self._sysfs, self._devices = sysfs, devices
 
-    @property
-    def identity(self) -> str:
-        """Vendor, product and serial number."""
-        return self.address.lower()
+    async def identity(self) -> str:
+        """The printer file, with or without a serial number in its address."""
+        try:
+            return f"file:{self._find().path}"
+        except NotThere:
+            return self.address.lower()
 
     async def _open(self) -> int:
         return await asyncio.to_thread(self._open_file)

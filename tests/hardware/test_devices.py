@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -225,10 +226,25 @@ async def test_two_owners_never_share_a_device(printer: SimulatedPrinter) -> Non
     await second.close()
 
 
+async def test_two_names_of_one_device_are_one_device(printer: SimulatedPrinter, tmp_path: Path) -> None:
+    if printer.address.startswith("tcp:"):
+        other = printer.address.replace("127.0.0.1", "127.1")  # another way to write the same host
+    else:
+        path, _, _ = printer.address.removeprefix("serial:").partition("?")
+        (tmp_path / "link").symlink_to(path)
+        other = f"serial:{tmp_path / 'link'}"
+    first = open_transport(printer.address)
+    await first.open()
+
+    with pytest.raises(Busy, match="another till program"):
+        await open_transport(other).open()
+    await first.close()
+
+
 async def test_a_device_held_by_another_process_is_busy_and_free_when_that_process_dies() -> None:
     program = (
         "import sys\nfrom hardware.transports.locks import DeviceLock\n"
-        "lock = DeviceLock('tcp://127.0.0.1:5')\nassert lock.take()\nprint('held', flush=True)\nsys.stdin.read()\n"
+        "lock = DeviceLock('tcp:127.0.0.1:5')\nassert lock.take()\nprint('held', flush=True)\nsys.stdin.read()\n"
     )
     holder = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", program),

@@ -16,7 +16,8 @@ from hardware.printers.rendering import render
 from hardware.simulated import SimulatedPrinter
 from hardware.simulated.escpos_commands import read_command
 from hardware.simulated.escpos_machine import EscPosMachine, Pulse
-from hardware.simulated.paper import receipt_text
+from hardware.simulated.paper import PrintedRaster, receipt_text
+from hardware.simulated.symbols import code128_text
 
 
 def machine_with(data: bytes) -> tuple[EscPosMachine, bytes]:
@@ -196,3 +197,44 @@ def test_a_job_of_the_renderer_holds_no_command_that_is_unknown() -> None:
     )
 
     assert machine.unknown == []
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"{BHS-1", "HS-1"),
+        (b"{C\x14\x1a\x0b\x18", "20261124"),
+        (b"{BA{C\x14\x1a{B-{{", "A2026-{"),
+        (b"{A{1X", "X"),
+        (b"HS-1", None),
+        (b"", None),
+    ],
+)
+def test_code_128_is_read_in_every_code_set(data: bytes, text: str | None) -> None:
+    assert code128_text(data) == text
+
+
+@given(st.binary(max_size=60))
+def test_any_code_128_data_says_something_or_nothing(data: bytes) -> None:
+    assert code128_text(b"{C" + data) is not None
+
+
+def test_a_picture_that_was_kept_is_printed_when_it_is_told_to() -> None:
+    machine = EscPosMachine(lambda _: None)
+    kept = b"\x30\x70\x30\x01\x01\x31\x08\x00\x02\x00\xff\x81"
+
+    machine.receive(b"\x1d8L" + len(kept).to_bytes(4, "little") + kept)
+    nothing_yet = receipt_text(machine.paper.hanging, 42)
+    machine.receive(b"\x1d(L\x02\x00\x30\x32\x1dV\x00")
+
+    assert nothing_yet == ""
+    assert machine.paper.receipts == [(PrintedRaster(1, 2, b"\xff\x81", "left"),)]
+
+
+def test_a_place_on_the_line_is_gone_to() -> None:
+    machine = EscPosMachine(lambda _: None, columns=42, dots=504)
+
+    machine.receive(b"TEA\x1b$" + (12 * 38).to_bytes(2, "little") + b"1.00\n")
+    machine.receive(b"A\x1b\\" + (24).to_bytes(2, "little") + b"B\n")
+
+    assert receipt_text(machine.paper.hanging, 42) == "TEA" + " " * 35 + "1.00\nA  B\n"
