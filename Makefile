@@ -23,8 +23,8 @@ test: $(VENV)/.dev ## The tests, in parallel, on a PostgreSQL of their own
 test-long: $(VENV)/.dev ## What takes longer: fault trials with more moments and more input
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m long --ignore tests/simulation $(ARGS)
 
-simulate: $(VENV)/.dev ## Random schedules of tills, central, clock and network for some minutes, and bugs planted to be found
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m long tests/simulation $(ARGS)
+simulate: $(VENV)/.dev ## Schedules of tills, central, clock and network, and bugs planted to be found (SEED=1000: other schedules)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m long tests/simulation $(if $(SEED),--first-seed $(SEED)) $(ARGS)
 
 check: $(VENV)/.dev ## Style, types, layers, size of modules
 	$(BIN)/ruff check .

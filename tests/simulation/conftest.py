@@ -9,3 +9,4 @@ __all__ = ["start_central"]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", type=int, default=None, help="replay this seed of the simulation alone")
+    parser.addoption("--first-seed", type=int, default=1, help="where the seeds of the long simulation begin")

@@ -27,7 +27,8 @@ class Faults:
 
     async def run(self, steps: int) -> None:
         """So many actions, one after the other."""
-        for _ in range(steps):
+        for number in range(steps):
+            self.schedule.begin(f"step {number}")
             await self.one()
 
     async def one(self) -> None:
@@ -213,6 +214,7 @@ class Faults:
             return
         first = self.chance.randint(1, len(till.journal.lines) - 1)
         till.lose_disk_part(first, first + self.chance.randint(0, 3))
+        self.world.network.lose(till.sender, till.destroyed)
         till.ring()
         self.schedule.fault("lines lost", f"{till.name}: {sorted(till.destroyed)}")
         if self.schedule.one_in(2):
@@ -226,11 +228,27 @@ class Faults:
             till.destroyed.clear()
 
     async def clone_by_hand(self) -> None:
-        till = self.any_hand_till()
+        self._clone(self.any_hand_till())
+
+    def _clone(self, till: HandTill) -> None:
         if till.destroyed or till.has_clone:
             return
         self.world.hand_tills.append(till.clone(f"{till.name} clone"))
         self.schedule.fault("disk cloned", till.name)
+
+    async def clones_in_disorder(self) -> None:
+        """Two disks of one terminal write on and deliver pieces in any order, the later ones before the earlier."""
+        till = self.any_hand_till()
+        self._clone(till)
+        family = [one for one in self.world.hand_tills if one.sender == till.sender]
+        if len(family) < 2:
+            return
+        for one in family:
+            for _ in range(self.chance.randint(3, 6)):
+                one.ring()
+        self.schedule.fault("clones in disorder", till.name)
+        for _ in range(self.chance.randint(4, 10)):
+            await self.chance.choice(family).send_some()
 
     # --- faults of central ---
 
@@ -267,11 +285,10 @@ class Faults:
             await self.back_up()
             return
         self.schedule.fault("central restored")
-        gone = {(*till.sender, sequence) for till in world.hand_tills for sequence in till.destroyed}
-        world.network.promises = {
-            one for one in world.network.promises if (one.terminal_id, one.epoch, one.sequence) not in gone
-        }
         await world.central.restore()
+        await world.network.forget()
+        for till in world.hand_tills:
+            world.network.lose(till.sender, till.destroyed)
 
     # --- which ---
 
@@ -327,6 +344,7 @@ weights: Final[dict[str, int]] = {
     "lose_lines": 3,
     "find_lines": 2,
     "clone_by_hand": 3,
+    "clones_in_disorder": 6,
     "kill_central": 4,
     "cut_database": 12,
     "back_up": 5,
@@ -337,6 +355,7 @@ times_max: Final[dict[str, int]] = {
     "image_anew": 2,
     "enrol_anew": 2,
     "clone_by_hand": 2,
+    "clones_in_disorder": 3,
     "back_up": 2,
     "restore": 1,
     "kill_central": 3,

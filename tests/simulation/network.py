@@ -10,6 +10,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
+from random import Random
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -83,9 +84,12 @@ class Network:
     promises: set[Promise] = field(default_factory=set)
     broken: set[Promise] = field(default_factory=set)
     """Lines that central answered for before they were committed."""
+    forgotten: set[Promise] = field(default_factory=set)
+    """Lines that central answered for and, back from a backup, does not have until they are sent again."""
     held: list[Asked] = field(default_factory=list)
     point: Callable[[str], Awaitable[None]] | None = None
     """Called before a request leaves and before its answer arrives: where a terminal may be killed."""
+    _senders: dict[tuple[str, int], int] = field(default_factory=dict)
 
     async def request(self, asked: Asked) -> Heard:
         """One request and its fate. Raises what aiohttp raises where no answer comes."""
@@ -99,7 +103,7 @@ class Network:
                 raise aiohttp.ServerDisconnectedError("lost on the way back")
             case "request repeated":
                 heard = await asyncio.gather(self.forward(asked), self.forward(asked))
-                result = self.schedule.chance.choice(heard)
+                result = self._chance(asked).choice(heard)
             case "request delayed":
                 self._hold(asked)
                 raise aiohttp.ServerTimeoutError("late")
@@ -108,10 +112,10 @@ class Network:
                 raise aiohttp.ClientConnectionError("cut")
             case "answer cut":
                 whole = await self.forward(asked)
-                cut_at = self.schedule.chance.randrange(len(whole.body) + 1)
+                cut_at = self._chance(asked).randrange(len(whole.body) + 1)
                 result = Heard(whole.status, whole.headers, whole.body[:cut_at], cut=True)
             case "impostor":
-                result = self._impostor()
+                result = self._impostor(asked)
             case _:
                 result = await self.forward(asked)
         await self._pass_point("before the answer")
@@ -124,6 +128,17 @@ class Network:
             self.schedule.fault("late arrival", f"of {asked.path} from {_short(asked.sender)}")
             with contextlib.suppress(aiohttp.ClientError, TimeoutError):
                 await self.forward(asked)
+
+    async def forget(self) -> None:
+        """Central came back from a backup: what it answered for since then is for the terminals to send again."""
+        stored = await self.stored(one.hash for one in self.promises)
+        self.forgotten = {one for one in self.promises if one.hash not in stored}
+
+    def lose(self, sender: tuple[str, int], sequences: set[int]) -> None:
+        """No disk has these lines any more. What central forgot of them is gone for good, and nobody broke his word."""
+        self.promises -= {
+            one for one in self.forgotten if (one.terminal_id, one.epoch) == sender and one.sequence in sequences
+        }
 
     async def forward(self, asked: Asked) -> Heard:
         """Bring a request to central and its answer back, whole. Raises `aiohttp.ClientError`."""
@@ -152,13 +167,14 @@ class Network:
             lines = [line for line in lines if json.loads(line)["sequence"] <= answer["kept_through"]]
         given = [Promise(*asked.sender, json.loads(line)["sequence"], sha256(line).hexdigest()) for line in lines]
         self.promises.update(given)
+        self.forgotten.difference_update(given)
         stored = await self.stored(one.hash for one in given)
         self.broken.update(one for one in given if one.hash not in stored)
 
     def _fate(self, asked: Asked) -> Fate:
         if not self.faulty:
             return "passes"
-        fate = self.schedule.chance.choices(list(fates), list(fates.values()))[0]
+        fate = self._chance(asked).choices(list(fates), list(fates.values()))[0]
         if fate != "passes":
             self.schedule.fault(fate, f"{asked.method} {asked.path.split('?')[0]} of {_short(asked.sender)}")
         return fate
@@ -167,9 +183,14 @@ class Network:
         if len(self.held) < held_max:
             self.held.append(asked)
 
-    def _impostor(self) -> Heard:
+    def _chance(self, asked: Asked) -> Random:
+        """Each sender's own, whoever else is on the line; senders are told apart by who was first on it."""
+        number = self._senders.setdefault(asked.sender, len(self._senders))
+        return self.schedule.stream(f"network {number}")
+
+    def _impostor(self, asked: Asked) -> Heard:
         """A captive portal, a proxy, a server that sends elsewhere: anything but central."""
-        kind = self.schedule.chance.randrange(6)
+        kind = self._chance(asked).randrange(6)
         html = CIMultiDict({"Content-Type": "text/html"})
         plain = CIMultiDict({"Content-Type": "application/json"})
         portal = b"<html>Welcome to the Wi-Fi</html>"
@@ -192,7 +213,7 @@ class Network:
         head += [f"{name}: {value}" for name, value in asked.headers.items()]
         whole = "\r\n".join([*head, f"Content-Length: {len(asked.body)}", "", ""]).encode() + asked.body
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-        writer.write(whole[: self.schedule.chance.randrange(1, max(2, len(whole)))])
+        writer.write(whole[: self._chance(asked).randrange(1, max(2, len(whole)))])
         with contextlib.suppress(OSError):
             await writer.drain()
             writer.close()

@@ -14,9 +14,10 @@ from central import downlink, ledger, reporting
 from central.database import DatabaseUnavailableError
 from central.sales import voids
 from central.uplink import adoption, application, branches, ingest, ordering
+from central.uplink.repository import stored_lines
 from central.uplink.uplink import Uplink as CentralUplink
 from protocol.uplink import UplinkAnswer
-from terminal_agent import catalogue, journal, uplink
+from terminal_agent import catalogue, central_link, journal, uplink
 from terminal_agent.printing import spool
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -30,22 +31,23 @@ def an_ack_before_the_commit(patch: pytest.MonkeyPatch) -> None:
         try:
             return await real(self, tenant_id, deliveries, carefully)
         except DatabaseUnavailableError:
-            return [
-                UplinkAnswer(
-                    received=len(of.body.lines),
-                    stored=len(of.body.lines),
-                    duplicates=0,
-                    last_hash=of.body.hashes[-1],
-                    applied_through=of.body.span.last,
-                    queued=(),
-                    missing=(),
-                    forked=False,
-                    exceptions=(),
-                )
-                for of in deliveries
-            ]
+            return [_acknowledgement(len(of.body.lines), of.body.span.last, of.body.hashes[-1]) for of in deliveries]
 
     patch.setattr(CentralUplink, "commit", commit)
+
+
+def _acknowledgement(lines: int, applied_through: int, last_hash: str) -> UplinkAnswer:
+    return UplinkAnswer(
+        received=lines,
+        stored=lines,
+        duplicates=0,
+        last_hash=last_hash,
+        applied_through=applied_through,
+        queued=(),
+        missing=(),
+        forked=False,
+        exceptions=(),
+    )
 
 
 def a_cursor_that_moves_without_booking(patch: pytest.MonkeyPatch) -> None:
@@ -80,6 +82,26 @@ def a_branch_that_drops_its_last_line(patch: pytest.MonkeyPatch) -> None:
         return msgspec.structs.replace(branch, kept=((branch.first, max(branch.kept_through, lines[-1].sequence)),))
 
     patch.setattr(branches, "keep_fork", keep_fork)
+
+
+def a_clone_s_early_line_that_stays(patch: pytest.MonkeyPatch) -> None:
+    """What came before the lines that it goes on from waits on the chain for ever, when those are a branch."""
+    patch.setattr(ordering, "_queued_behind", lambda kept, span, fork_at: ())
+
+
+def a_line_that_is_booked_in_both_places(patch: pytest.MonkeyPatch) -> None:
+    """An adopted branch is booked whatever stands on the chain, and the chain whatever a branch has booked."""
+
+    async def none(*arguments: Any) -> frozenset[int]:
+        del arguments
+        return frozenset()
+
+    async def kept_lines(session: Any, position: Any, branch: Any, branches: Any, limit: int) -> Any:
+        everything = (branch.first, branch.kept[-1][1])
+        return await stored_lines(session, position, everything, branch=branch.branch, states=["kept"], limit=limit)
+
+    patch.setattr(adoption, "booked_on_branches", none)
+    patch.setattr(adoption, "_unbooked", kept_lines)
 
 
 def a_branch_that_is_adopted_and_not_booked(patch: pytest.MonkeyPatch) -> None:
@@ -166,6 +188,22 @@ def a_till_that_trusts_a_bare_sequence(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(uplink.Uplink, "_fits", lambda self, position: True)
 
 
+def a_till_to_whom_any_200_is_an_acknowledgement(patch: pytest.MonkeyPatch) -> None:
+    """The terminal takes what a captive portal says for central's word."""
+    real = central_link.Answer.read
+
+    def read(self: Any, shape: Any) -> Any:
+        try:
+            return real(self, shape)
+        except central_link.CentralUnreachableError:
+            if shape is not UplinkAnswer:
+                raise
+            return _acknowledgement(0, 0, "")
+
+    patch.setattr(central_link.Answer, "read", read)
+    patch.setattr(uplink, "acknowledges", lambda answer, **sent: True)
+
+
 def a_page_that_is_half_applied(patch: pytest.MonkeyPatch) -> None:
     """The replica leaves out the last change of a page, and keeps the page's cursor."""
     real = catalogue.Catalogue._apply
@@ -202,6 +240,8 @@ PLANTS: Final[tuple[Plant, ...]] = (
     a_cursor_that_moves_without_booking,
     a_greater_where_at_least_was_meant,
     a_branch_that_drops_its_last_line,
+    a_clone_s_early_line_that_stays,
+    a_line_that_is_booked_in_both_places,
     a_branch_that_is_adopted_and_not_booked,
     entries_that_are_posted_twice,
     a_roll_up_that_is_skipped,
@@ -210,6 +250,7 @@ PLANTS: Final[tuple[Plant, ...]] = (
     a_backup_that_comes_back_silently,
     a_till_that_believes_what_it_once_heard,
     a_till_that_trusts_a_bare_sequence,
+    a_till_to_whom_any_200_is_an_acknowledgement,
     a_page_that_is_half_applied,
     a_print_job_that_is_missing,
     a_spool_that_begins_again,

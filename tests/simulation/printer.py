@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -42,7 +43,8 @@ class Printer:
     async def serve(self, spool: Spool) -> None:
         """The line is up: the spool prints until it has nothing, or the line is lost."""
         spool.wake()
-        attendance = Attendance(SimpleNamespace(address="paper"), lambda *_: None)  # type: ignore[arg-type]
+        line: Any = SimpleNamespace(address="paper")
+        attendance = Attendance(line, lambda *_: None, Counter())
         serving = asyncio.ensure_future(spool.serve(Driver(self), attendance))  # type: ignore[arg-type]
         idle = asyncio.ensure_future(spool.settle(idle_seconds_max))
         await asyncio.wait({serving, idle}, return_when=asyncio.FIRST_COMPLETED)

@@ -11,15 +11,34 @@ dawn = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 
 @dataclass
 class Schedule:
-    """One seed's chance, and the steps that it chose."""
+    """One seed's chance, and the steps that it chose.
+
+    Tills, central and PostgreSQL race with each other as they do in life, so that a seed cannot fix every byte. What it
+    fixes is what is tried: chance begins anew with each step, so that what a race made of one changes no draw of the
+    next, and those who act at once draw from streams of their own.
+    """
 
     seed: int
     chance: random.Random = field(init=False)
     steps: list[str] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
+    _step: str = "opening"
+    _streams: dict[str, random.Random] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)
+
+    def begin(self, step: str) -> None:
+        """A step begins, and its chance with it."""
+        self._step = step
+        self._streams.clear()
+        self.chance.seed(f"{self.seed} {step}")
+
+    def stream(self, name: str) -> random.Random:
+        """The chance of one of several who act at once in this step."""
+        if name not in self._streams:
+            self._streams[name] = random.Random(f"{self.seed} {self._step} {name}")
+        return self._streams[name]
 
     def say(self, text: str) -> None:
         self.steps.append(text)

@@ -148,13 +148,15 @@ class World:
     async def calm_down(self) -> None:
         """No more faults: everything that any disk holds is delivered within the bound. Raises `StuckError`."""
         self.schedule.say("--- calm ---")
+        self.schedule.begin("calm")
         self.network.faulty = False
         for till in self.tills + self.disks:
             till.printer.faulty = False
         await self.network.deliver_held(len(self.network.held))
         await self._print_everything()
         waits: list[str] = []
-        for _ in range(calm_rounds_max):
+        for number in range(calm_rounds_max):
+            self.schedule.begin(f"calm {number}")
             self.time.pass_by(timedelta(minutes=20))
             await self._one_calm_round()
             waits = await self._what_waits()
