@@ -73,6 +73,7 @@ class Proof(enum.Enum):
     PRINTED = "printed"
     LINE_LOST = "line-lost"
     SILENT = "silent"
+    CLEARED = "cleared"  # a person had the printer throw away what it held
     NOT_GIVEN = "not-given"  # this model gives no proof
 
 
@@ -110,6 +111,7 @@ class PrinterDriver:
         self._parser = ReplyParser()
         self.counts = Counter[str]() if counts is None else counts
         self._tells_changes = False  # whether automatic status was turned on, since the last document
+        self._cleared = False  # whether a person threw the document away
         self._ended = False  # whether the leftover was ended on this line, since the last document
 
     async def open(self) -> None:
@@ -170,7 +172,7 @@ class PrinterDriver:
         except LineLost as error:
             return SendResult(0, len(buffer), error.message)
         self.leftover.expect(buffer)
-        self._ended = self._tells_changes = False
+        self._ended = self._tells_changes = self._cleared = False
         self.counts["jobs"] += 1
         result = await self.transport.write_all(buffer, deadline=deadline)
         return SendResult(result.bytes_written, len(buffer), result.error)
@@ -246,7 +248,11 @@ class PrinterDriver:
         return DrawerResult(True)
 
     async def clear_error(self, *, clear_buffers: bool) -> None:
-        """After a cutter jam: go on with the line, or throw away what the printer holds. A person's choice."""
+        """After a cutter jam: go on with the line, or throw away what the printer holds. A person's choice.
+
+        May be called while another task waits in `proof`, which ends as `CLEARED` where the document was thrown away.
+        """
+        self._cleared = self._cleared or clear_buffers
         await self._write(b"\x10\x05\x02" if clear_buffers else b"\x10\x05\x01")
 
     async def _end_leftover(self) -> None:
@@ -300,6 +306,8 @@ class PrinterDriver:
         round_of_answers = _Round()
         while True:
             now = loop.time()
+            if self._cleared:
+                return Proof.CLEARED
             if now - heard_at >= self.timing.silence_seconds:
                 return Proof.SILENT
             if now >= next_question:

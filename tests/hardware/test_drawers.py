@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Literal
 
 import pytest
 
@@ -30,6 +31,38 @@ async def test_a_drawer_opens_by_a_pulse_and_its_sensor_says_so(printer: Simulat
 
     assert result == DrawerResult(pulsed=True, opened=True)
     assert printer.drawer_pulses == [Pulse(2, 50, real_time=False)]
+
+
+@pytest.mark.parametrize(
+    ("name", "pin", "pulse_ms", "paper_out", "sent"),
+    [
+        ("generic-80mm", 2, 50, False, "1b 70 00 19 fa"),
+        ("generic-80mm", 5, 50, False, "1b 70 01 19 fa"),
+        ("TM-T88V", 2, 200, False, "1b 70 00 64 fa"),
+        ("TM-T88V", 2, 50, True, "10 14 01 00 02"),
+        ("TM-T88V", 5, 50, True, "10 14 01 01 02"),
+    ],
+)
+async def test_pulses_as_the_reference_has_them(
+    name: str, pin: Literal[2, 5], pulse_ms: int, paper_out: bool, sent: str
+) -> None:
+    async with SimulatedPrinter() as printer:
+        printer.set(paper_out=paper_out)
+        heard = bytearray()
+        take = printer.machine.receive
+
+        def receive(data: bytes) -> None:
+            heard.extend(data)
+            take(data)
+
+        printer.machine.receive = receive  # type: ignore[method-assign]  # listen in on the line
+        driver = await driver_for(printer, name)
+        await driver.open_drawer(pin, pulse_ms)
+        await driver.status()  # its answer comes after the pulse was taken
+        await driver.close()
+
+    questions = "10 04 01 10 04 02 10 04 03 10 04 04"
+    assert heard.hex(" ") == f"{questions} {sent} {questions}"
 
 
 async def test_a_drawer_opens_without_paper_where_the_printer_can(printer: SimulatedPrinter) -> None:

@@ -253,6 +253,26 @@ async def test_a_printer_says_its_maker_and_model(printer: SimulatedPrinter) -> 
     assert names == {"maker": "TILLSTREAM", "model": "SIM-80"}
 
 
+async def test_a_document_that_a_person_throws_away_after_a_jam_is_never_proved(
+    printer: SimulatedPrinter, receipt: Document, receipt_bytes: bytes
+) -> None:
+    driver = await driver_for(printer)
+    await driver.status()
+    printer.fault_after(60, "cutter_error")
+    await driver.send(receipt_bytes, deadline=5)
+    told = asyncio.Event()
+    waiting = asyncio.create_task(driver.proof(JOB, waiting=lambda _: told.set()))
+    await told.wait()
+
+    await driver.clear_error(clear_buffers=True)
+    proof = await waiting
+    status = await driver.status()
+    await driver.close()
+
+    assert (proof, status.can_print) == (Proof.CLEARED, True)
+    assert document_to_text(receipt) not in printer.receipts()
+
+
 async def test_a_jam_is_cleared_by_a_persons_choice(
     printer: SimulatedPrinter, receipt: Document, receipt_bytes: bytes
 ) -> None:

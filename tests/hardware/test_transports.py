@@ -17,6 +17,7 @@ from hardware.simulated import SimulatedScanner
 from hardware.transports import Busy, Forbidden, LineLost, NotThere, open_transport
 from hardware.transports.transport import input_bytes_max, refusal
 from hardware.transports.usb_printer import UsbPrinterTransport, usb_printer_files
+from tests.hardware.usb_tree import usb_tree
 
 
 @pytest.mark.parametrize(
@@ -145,20 +146,6 @@ async def test_nothing_comes_within_the_time_and_that_is_no_error() -> None:
     assert data == b""
     with pytest.raises(LineLost):
         await transport.read_some(deadline=0.01)
-
-
-def usb_tree(root: Path, number: int, serial: str) -> tuple[Path, Path]:
-    """A sysfs with one USB printer and its device file: a named pipe, since no test machine has a printer."""
-    device = root / f"devices/usb1/1-{number}"
-    (device / "1-1:1.0/usbmisc" / f"lp{number}").mkdir(parents=True)
-    for name, value in {"idVendor": "04b8", "idProduct": "0202", "serial": serial, "product": "TM-T88V"}.items():
-        (device / name).write_text(value + "\n")
-    (root / "class").mkdir(exist_ok=True)
-    entry = root / "class" / f"lp{number}"
-    entry.mkdir()
-    (entry / "device").symlink_to(device / "1-1:1.0")
-    (root / "dev").mkdir(exist_ok=True)
-    return root / "class", root / "dev"
 
 
 def test_usb_printers_are_found_by_what_they_are_and_not_by_their_number(tmp_path: Path) -> None:
