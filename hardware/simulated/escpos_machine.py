@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from hardware.printers.document import Align, cells_wide
+from hardware.printers.document import Align, cells_wide, character_cells
 from hardware.simulated.escpos_commands import DLE, read_command, real_time_length
 from hardware.simulated.paper import (
     Fed,
@@ -230,13 +230,22 @@ class EscPosMachine:
             text = data.decode("gb18030", "replace")
         else:
             text = data.decode(CODE_PAGES.get(self._set.page, "ascii"), "replace")
+        style, used, piece = self._set.style, self._columns_used(), ""
         for character in text:
-            if self._columns_used() + cells_wide(character) * self._set.style.width > self.paper.columns:
+            wide = character_cells(character) * style.width
+            if used + wide > self.paper.columns:
+                self._add(piece)
                 self._end_line()
-            if self._line and self._line[-1].style == self._set.style:
-                self._line[-1] = Run(self._line[-1].text + character, self._set.style)
-            else:
-                self._line.append(Run(character, self._set.style))
+                used, piece = 0, ""
+            used += wide
+            piece += character
+        self._add(piece)
+
+    def _add(self, text: str) -> None:
+        if self._line and self._line[-1].style == self._set.style:
+            self._line[-1] = Run(self._line[-1].text + text, self._set.style)
+        elif text:
+            self._line.append(Run(text, self._set.style))
 
     def _end_line(self) -> None:
         tallest = max((run.style.height for run in self._line), default=1)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -134,3 +137,14 @@ def test_no_key_is_lost(keys: list[tuple[str, int]]) -> None:
     assert "".join(one.text for one in decided).translate({13: None, 9: None}) == "".join(
         key for key, _ in keys if key not in "\r\t"
     )
+
+
+def test_the_keys_have_the_numbers_that_the_kernel_gives_them() -> None:
+    header = Path("/usr/include/linux/input-event-codes.h")
+    if not header.exists():
+        pytest.skip("the kernel's header is not installed here (Debian: linux-libc-dev)")
+    codes = dict(re.findall(r"#define KEY_([A-Z]|[0-9]|KP[0-9])\s+(\d+)\s", header.read_text()))
+
+    assert len(codes) == 46
+    for name, code in codes.items():
+        assert LAYOUTS["us"].plain[int(code)] == name.removeprefix("KP").lower()
