@@ -105,6 +105,12 @@ async def test_a_scanner_that_is_pulled_out_and_put_back_goes_on_without_a_resta
     assert diary.states == ["opening", "ready", "lost", "absent", "ready", "absent"]
 
 
+def test_the_documentation_has_the_table_as_it_is() -> None:
+    page = (Path(__file__).parents[2] / "docs/hardware.md").read_text(encoding="utf-8")
+
+    assert page.partition("<!-- states -->\n")[2].partition("<!-- /states -->")[0] == table()
+
+
 @pytest.mark.parametrize("where", ["tcp", "pseudo-terminal"])
 async def test_a_scale_that_is_pulled_out_and_put_back_weighs_without_a_restart(where: str) -> None:
     diary, weights = Diary(), asyncio.Queue[int]()
