@@ -9,20 +9,19 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
-import asyncpg
 import pytest
 
 from central.database import Database
 from central.database.embedded import EmbeddedPostgres, application, superuser
 from central.database.migrate import create_database, migrate
+from tests.databases import TestServer, template_name
+
+__all__ = ["TestServer"]
 
 _variable = "TILLSTREAM_TEST_POSTGRESQL"
 _prefix = "tillstream-tests-"
-_template = "template_central"
 # A test's database need not outlive the machine: tests of durability start a server of their own.
 _settings = {
     "fsync": "off",
@@ -37,15 +36,18 @@ _settings = {
 def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         return
-    for leftover in Path(tempfile.gettempdir()).glob(f"{_prefix}*"):
-        pid = leftover.name.removeprefix(_prefix)
-        if pid.isdigit() and not _is_alive(int(pid)):
-            _destroy(leftover)
     os.environ[_variable] = str(Path(tempfile.gettempdir()) / f"{_prefix}{os.getpid()}")
+    turn = Path(tempfile.gettempdir()) / f"tillstream-tests.{os.getuid()}.lock"
+    with turn.open("a") as lock:  # of two runs that start at once, one clears and the other finds it done
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for leftover in Path(tempfile.gettempdir()).glob(f"{_prefix}*"):
+            pid = leftover.name.removeprefix(_prefix)
+            if pid.isdigit() and not _is_alive(int(pid)):
+                _destroy(leftover)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if not hasattr(config, "workerinput"):
+    if not hasattr(config, "workerinput") and _variable in os.environ:
         _destroy(Path(os.environ[_variable]))
 
 
@@ -68,34 +70,6 @@ def _destroy(data_dir: Path) -> None:
     shutil.rmtree(data_dir, ignore_errors=True)
 
 
-@dataclass(frozen=True)
-class TestServer:
-    """The PostgreSQL of this run, with a migrated database to copy from."""
-
-    __test__ = False
-    server: EmbeddedPostgres
-
-    def address(self, role: str, database: str) -> str:
-        return self.server.address(role, database)
-
-    async def make(self, *, template: str = _template) -> str:
-        """A fresh database; answers its name."""
-        name = f"test_{uuid4().hex}"
-        admin = await asyncpg.connect(self.address(superuser, "postgres"))
-        try:
-            await admin.execute(f"create database {name} template {template} strategy file_copy owner till_owner")
-        finally:
-            await admin.close()
-        return name
-
-    async def drop(self, name: str) -> None:
-        admin = await asyncpg.connect(self.address(superuser, "postgres"))
-        try:
-            await admin.execute(f"drop database {name} with (force)")
-        finally:
-            await admin.close()
-
-
 @pytest.fixture(scope="session")
 def postgresql() -> EmbeddedPostgres:
     """The running server of this test run."""
@@ -112,25 +86,31 @@ def postgresql_turn(postgresql: EmbeddedPostgres) -> Path:
     return Path(os.environ[_variable]) / "template.lock"
 
 
+@pytest.fixture(scope="session")
+def lending_server(postgresql: EmbeddedPostgres) -> TestServer:
+    """Keeps what one worker's tests lend each other."""
+    return TestServer(postgresql)
+
+
 @pytest.fixture
-async def test_server(postgresql: EmbeddedPostgres, postgresql_turn: Path) -> TestServer:
+async def test_server(lending_server: TestServer, postgresql_turn: Path) -> TestServer:
     """The server with its template migrated, once a run."""
     with postgresql_turn.open("a+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         lock.seek(0)
         if lock.read() != "migrated":
-            await create_database(postgresql.address(superuser, "postgres"), _template)
-            await migrate(postgresql.address(superuser, _template))
+            await create_database(lending_server.address(superuser, "postgres"), template_name)
+            await migrate(lending_server.address(superuser, template_name))
             lock.write("migrated")
-    return TestServer(postgresql)
+    return lending_server
 
 
 @pytest.fixture
 async def database_name(test_server: TestServer) -> AsyncIterator[str]:
-    """A fresh, migrated database on the shared server."""
-    name = await test_server.make()
+    """A migrated database of the test's own on the shared server."""
+    name = await test_server.lend()
     yield name
-    await test_server.drop(name)
+    await test_server.take_back(name)
 
 
 @pytest.fixture
