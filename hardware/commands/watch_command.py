@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import urllib.error
 import urllib.parse
@@ -26,6 +27,7 @@ from hardware.printers.status import REMEDIES
 from hardware.scales import NoWeight, ScaleDriver, Weight
 from hardware.scanners.framing import Scan
 
+STATE_VARIABLE, TOKEN_FILE = "TILL_TERMINAL_STATE_DIR", "local-api-token"  # the till's own names
 watch_seconds = 1.0
 scale_seconds = 0.25
 told_seconds = 10.0  # a printer that tells its changes is asked only to see that it is alive
@@ -48,7 +50,11 @@ class Till:
 @click.option("--profile", "profile_name", help="The printer's profile.")
 @click.option("--count", type=click.IntRange(min=1), help="Stop after so many scans or changes.")
 @click.option("--till", "till_url", default="http://127.0.0.1:7610", help="The till whose products are looked up.")
-@click.option("--till-token", type=click.Path(path_type=Path), help="The till's local-api-token file.")
+@click.option(
+    "--till-token",
+    type=click.Path(path_type=Path),
+    help=f"The till's local-api-token file; by default the one in {STATE_VARIABLE}.",
+)
 def watch_command(
     device: str,
     config: Path | None,
@@ -61,6 +67,9 @@ def watch_command(
     """Show what DEVICE (a configured name or an address) reads or reports. A till that runs holds its own devices."""
     given = device_given(device, config, kind, profile_name)
     till = None
+    state = os.environ.get(STATE_VARIABLE)
+    if till_token is None and state and (Path(state) / TOKEN_FILE).exists():
+        till_token = Path(state) / TOKEN_FILE
     if till_token is not None:
         try:
             till = Till(till_url.rstrip("/"), till_token.read_text(encoding="ascii").strip())

@@ -17,13 +17,13 @@ __all__ = ["central", "make_till", "shop", "start_central", "tenant", "till"]
 PROGRAM = "from hardware.cli import main; main(prog_name='till-hardware')"
 
 
-async def watched(scanner: SimulatedScanner, codes: list[str], *arguments: str) -> str:
+async def watched(scanner: SimulatedScanner, codes: list[str], *arguments: str, state: Path | None = None) -> str:
     """What `watch` shows of these scans."""
     watch = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", PROGRAM, "watch", scanner.address, "--kind", "scanner"),
         *("--count", str(len(codes)), *arguments),
         stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": ":".join(sys.path)},
+        env={**os.environ, "PYTHONPATH": ":".join(sys.path), "TILL_TERMINAL_STATE_DIR": str(state or "")},
     )
     await scanner.attended()
     for code in codes:
@@ -38,7 +38,8 @@ async def test_a_scan_is_looked_up_in_the_till_that_runs_beside(till: Till) -> N
         shown = await watched(
             scanner,
             ["COFFEE", "NOTHING-LIKE-IT"],
-            *("--till", till.url, "--till-token", str(till.folder / "local-api-token")),
+            *("--till", till.url),
+            state=till.folder,
         )
 
     assert "Coffee (sku COFFEE, price 350)" in shown

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,12 @@ import pytest
 
 from hardware import plug_events
 from hardware.devices import Device, DeviceStatus, own_scanner
-from hardware.plug_events import plugged_in, started_monitor, udev_module
+from hardware.plug_events import plugged_in, udev_module
 from hardware.simulated import SimulatedScanner
 from hardware.states import DeviceState
 
 NEVER = (3600.0,)
+NETLINK_KOBJECT_UEVENT, UDEV_GROUP = 15, 2
 
 
 @pytest.fixture
@@ -64,7 +67,7 @@ class Event:
 
 
 class Monitor:
-    """Stands for pyudev's monitor: no test machine has a udevd that tells anything."""
+    """Stands for pyudev's monitor."""
 
     def __init__(self) -> None:
         self.ours, self._theirs = socket.socketpair()
@@ -115,12 +118,50 @@ async def test_where_udev_gives_no_monitor_looking_goes_on(monkeypatch: pytest.M
     await asyncio.wait_for(waiting, 5)
 
 
-def test_the_real_monitor_of_pyudev_starts_and_can_be_waited_for() -> None:
-    udev = udev_module()
-    if udev is None:
-        pytest.skip("pyudev or its library is not installed here")
+def murmur_hash(data: bytes) -> int:
+    """MurmurHash2 with seed 0, by which libudev filters subsystems in the kernel."""
+    mask, factor = 0xFFFFFFFF, 0x5BD1E995
+    state = len(data)
+    while len(data) >= 4:
+        word = int.from_bytes(data[:4], "little") * factor & mask
+        word = (word ^ word >> 24) * factor & mask
+        state = state * factor & mask ^ word
+        data = data[4:]
+    if data:
+        state = (state ^ int.from_bytes(data, "little")) * factor & mask
+    state = (state ^ state >> 13) * factor & mask
+    return state ^ state >> 15
 
-    monitor = started_monitor(udev, "tty")
 
-    assert monitor.fileno() > 0
-    assert monitor.poll(timeout=0) is None
+def say_as_udevd(action: str, subsystem: str, name: str) -> None:
+    """Send what a udevd sends to those who listen; only root may."""
+    facts = {"ACTION": action, "DEVPATH": f"/devices/virtual/{subsystem}/{name}", "SUBSYSTEM": subsystem}
+    body = b"".join(f"{key}={value}".encode() + b"\0" for key, value in {**facts, "SEQNUM": "1"}.items())
+    head = b"libudev\0" + struct.pack(">I", 0xFEEDCAFE) + struct.pack("=III", 40, 40, len(body))
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_KOBJECT_UEVENT) as line:
+        line.bind((0, 0))
+        line.sendto(head + struct.pack(">IIII", murmur_hash(subsystem.encode()), 0, 0, 0) + body, (0, UDEV_GROUP))
+
+
+async def test_the_real_pyudev_hears_that_a_port_was_added(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    if udev_module() is None or os.geteuid() != 0:
+        pytest.skip("this needs pyudev with its library, and root to speak as udevd does")
+    started = asyncio.Event()
+    start = plug_events.started_monitor
+
+    def starting(udev: Any, subsystem: str) -> Any:
+        started.set()
+        return start(udev, subsystem)
+
+    monkeypatch.setattr(plug_events, "UDEV_CONTROL", tmp_path)
+    monkeypatch.setattr(plug_events, "started_monitor", starting)
+    waiting = asyncio.create_task(plugged_in("serial:/dev/ttyUSB0"))
+    await started.wait()
+
+    for action, subsystem in (("add", "block"), ("remove", "tty")):
+        say_as_udevd(action, subsystem, "it0")
+    done, _ = await asyncio.wait({waiting}, timeout=0.1)
+    assert not done
+    say_as_udevd("add", "tty", "ttyUSB0")
+
+    await asyncio.wait_for(waiting, 5)

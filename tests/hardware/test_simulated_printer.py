@@ -168,6 +168,30 @@ async def test_a_foreign_driver_prints_and_is_content() -> None:
         assert printer.machine.unknown == []
 
 
+async def test_a_foreign_driver_on_a_serial_line_prints_and_is_content() -> None:
+    async with SimulatedPrinter(pty=True) as printer:
+        path, _, _ = printer.address.removeprefix("serial:").partition("?")
+
+        def foreign() -> tuple[bool, int, int]:
+            from escpos.printer import Serial
+
+            driver = Serial(path, baudrate=38400, timeout=5, dsrdtr=False, profile="TM-T88V")
+            driver.open()
+            driver.text("Bonjour é\n")
+            driver.cut()
+            answers = driver.is_online(), driver.paper_status()
+            printer.set(near_end=True)
+            low = driver.paper_status()
+            driver.close()
+            return (*answers, low)
+
+        answers = await asyncio.to_thread(foreign)
+
+        assert answers == (True, 2, 1)
+        assert printer.receipts()[0].startswith("Bonjour é\n")
+        assert printer.machine.unknown == []
+
+
 async def test_a_second_till_is_served_when_the_first_has_gone() -> None:
     async with SimulatedPrinter() as printer:
         host, _, port = printer.address.removeprefix("tcp://").partition(":")
