@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hardware.scanners.framing import scan_bytes_max
+from hardware.scanners.framing import Read, ScanFramer, ScannerConfig, scan_bytes_max
 
 key_ms_max = 100
 scan_ms_max = 1_500
@@ -23,6 +23,13 @@ class Typed:
 
     text: str
     scanned: bool
+
+    def read(self, config: ScannerConfig) -> Read | None:
+        """The same record that a scanner on its own line gives; None where a person typed, or it is rubbish."""
+        if not self.scanned:
+            return None
+        framer = ScanFramer(ScannerConfig("CR", config.prefix, "utf-8"))
+        return next(iter(framer.feed(f"{self.text}\r".encode())), None)
 
 
 class KeyboardWedge:

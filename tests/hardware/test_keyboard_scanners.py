@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hardware.scanners import ScannerConfig, SerialScanner
-from hardware.scanners.input_events import InputEventFramer, input_event
+from hardware.scanners.framing import ScanFramer
+from hardware.scanners.input_events import InputEventFramer
 from hardware.scanners.keyboard_wedge import KeyboardWedge, Typed
 from hardware.scanners.keymaps import EV_KEY, LAYOUTS, Keyboard, retyped
 from hardware.simulated import SimulatedScanner
+from hardware.simulated.scanner import typed_keys
 from hardware.transports import NotThere, open_transport
 
 SHIFT, CONTROL, ALT, ALT_GR, CAPS = 42, 29, 56, 100, 58
@@ -81,17 +83,39 @@ def test_any_bytes_are_input_events_or_nothing(data: bytes, cut: int) -> None:
     assert cut_framer.feed(data[:cut]) + cut_framer.feed(data[cut:]) == whole.feed(data)
 
 
-async def test_input_events_from_a_real_line_are_scans(scanner: SimulatedScanner) -> None:
-    reader = SerialScanner(scanner.address, types_keys=True)
-    await reader.open()
-    await scanner.attended()
+@pytest.mark.parametrize("where", ["tcp", "pseudo-terminal"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+async def test_input_events_from_a_real_line_are_scans(where: str, layout: str) -> None:
+    listen = "127.0.0.1:0" if where == "tcp" else None
+    async with SimulatedScanner(listen=listen, layout=layout) as scanner:
+        reader = SerialScanner(scanner.address, ScannerConfig(layout=layout), types_keys=True)
+        await reader.open()
+        await scanner.attended()
 
-    events = b"".join(input_event(EV_KEY, code, value) + input_event(0, 0, 0) for code, value in keys_for("]C1Ab-12\r"))
-    scanner.send(events, dribble=True)
-    scan = await anext(reader)
-    await reader.close()
+        scanner.scan("0104006381333931\x1d10Ab-12", dribble=True)
+        scanner.scan("96385074")
+        scans = [await anext(reader), await anext(reader)]
+        await reader.close()
 
-    assert (scan.text, scan.aim) == ("Ab-12", "]C1")
+    assert [scan.text for scan in scans] == ["0104006381333931\x1d10Ab-12", "96385074"]
+
+
+@given(
+    aim=st.sampled_from(["", "]E0", "]C1", "]d2"]),
+    text=st.text(alphabet="0123456789ABCxyz-./\x1d", min_size=4, max_size=40),
+)
+def test_a_code_gives_the_same_record_by_characters_by_keys_and_typed_into_the_screen(aim: str, text: str) -> None:
+    config = ScannerConfig()
+    by_characters = ScanFramer(config).feed(f"{aim}{text}\r".encode())
+    by_keys = InputEventFramer(config).feed(typed_keys(f"{aim}{text}\r", "us"))
+    by_screen = wedge([(character, 5 * place) for place, character in enumerate(f"{aim}{text}\r")])
+
+    assert by_keys == by_characters
+    assert [one.read(config) for one in by_screen] == by_characters
+
+
+def test_what_a_person_types_is_no_record() -> None:
+    assert Typed("4006381333931", scanned=False).read(ScannerConfig()) is None
 
 
 async def test_what_is_no_input_device_cannot_be_grabbed() -> None:
