@@ -18,6 +18,7 @@ from central.terminals import EpochPosition, PositionMove, Revoked
 from central.uplink import adoption, branches
 from central.uplink.application import Application, Booking, book
 from central.uplink.body import Body
+from central.uplink.kept_through import kept_through
 from central.uplink.lines import Line, Row, State, chain, lines_of, row_of
 from central.uplink.ordering import (
     Kept,
@@ -265,7 +266,8 @@ def _moved(work: _Work, booking: Booking) -> PositionMove:
 async def _outcome(session: TenantSession, work: _Work, raised: Sequence[sales.ExceptionRecord]) -> Outcome:
     delivery, placement, body = work.delivery, work.placement, work.delivery.body
     if placement.fork_at is not None and work.fork is not None:
-        return ChainFork(sequence=placement.fork_at, branch=work.fork.branch, kept_through=work.fork.kept_through)
+        through = await kept_through(session, work.position, work.fork)
+        return ChainFork(sequence=placement.fork_at, branch=work.fork.branch, kept_through=through)
     records = list(raised)
     if placement.duplicates:
         known = {record.exception_id for record in records}

@@ -122,6 +122,18 @@ join till.events e
     on e.tenant_id = b.tenant_id and e.terminal_id = b.terminal_id and e.epoch = b.epoch and e.branch = b.branch
 where b.tenant_id = $1 and e.tenant_id = $1 and b.terminal_id = $2 and b.epoch = $3 and e.sequence between $4 and $5
 
+-- line_of_branch --
+select e.line
+from till.events e
+where e.tenant_id = $1 and e.terminal_id = $2 and e.epoch = $3 and e.branch = $4 and e.sequence = $5
+
+-- places_of_line --
+-- Where a line stands: on the chain, or on branches.
+select e.branch
+from till.events e
+where e.tenant_id = $1 and e.terminal_id = $2 and e.epoch = $3 and e.branch = any($4::integer[])
+  and e.sequence = $5 and e.line_hash = $6
+
 -- insert_branch --
 insert into till.branches (tenant_id, terminal_id, branch, epoch, hang_branch, hang_sequence, kept, state, created_at)
 values ($1, $2, $3, $4, $5, $6, $7::text::int8multirange, 'open', $8)

@@ -233,3 +233,18 @@ async def test_what_goes_on_from_a_branch_stays_with_it_behind_a_declared_loss_t
 
     status, answer, _ = await till.delivers(6, 6)
     assert (status, answer["applied_through"]) == (200, 7)
+
+
+async def test_a_hole_that_another_branch_fills_sends_no_terminal_back(tenant: TenantFixture, till: Till) -> None:
+    clone = (await disks_of(till))["clone"]
+    await till.delivers(1, 3)
+    forked(await clone.delivers(3, 3), branch=1, kept_through=3)
+    await till.delivers(7, 7)
+    forked(await clone.delivers(7, 8), sequence=7, branch=1, kept_through=3)
+    assert (await clone.delivers(5, 6))[1]["queued"] == [[5, 6]]
+    assert (await till.delivers(4, 5))[1]["queued"] == []
+    forked(await clone.delivers(4, 4), sequence=4, branch=1, kept_through=8)
+    assert [branch["kept"] for branch in await branches(tenant, till)] == [[[3, 4], [7, 8]], [[7, 7]], [[5, 6]]]
+
+    forked(await clone.delivers(7, 8), sequence=7, branch=1, kept_through=8)
+    forked(await clone.delivers(3, 8), sequence=3, branch=1, kept_through=8)
