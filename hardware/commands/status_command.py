@@ -37,7 +37,7 @@ def status_command(
         devices = configured(config)
     statuses = asyncio.run(_ask_all(devices))
     rows = [_row(status) for status in statuses]
-    times = [f"{status.since:%H:%M:%S}" for status in statuses]  # a person knows the day
+    times = [f"{status.since.astimezone():%H:%M:%S}" for status in statuses]  # a person knows the day
     if as_json:
         print_json({"devices": rows})
     elif rows:

@@ -100,7 +100,9 @@ async def _watch(device: Device, count: int | None, till: Till | None) -> Device
             return  # that it is closed at the end is no news
         was_ready = was_ready or status.state.value == "ready"
         reason = f"({status.reason})" if status.reason else ""
-        click.echo(f"{status.since:%H:%M:%S} {status.name} {status.state.value}{reason} {status.detail}".rstrip())
+        click.echo(
+            f"{status.since.astimezone():%H:%M:%S} {status.name} {status.state.value}{reason} {status.detail}".rstrip()
+        )
         if device.kind != "scanner" and status.state.value != "opening":
             one_more()
 
@@ -162,7 +164,7 @@ def _counted(counts: Counter[str]) -> str:
 def _shown(scan: Scan) -> str:
     found = decoded(scan)
     fields = " ".join(f"{name}={value}" for name, value in found.items() if name not in ("text", "raw") and value)
-    return f"{scan.at:%H:%M:%S} {scan.text!r} [{found['raw']}] {fields}"
+    return f"{scan.at.astimezone():%H:%M:%S} {scan.text!r} [{found['raw']}] {fields}"
 
 
 def look_up(till: Till, text: str) -> str:

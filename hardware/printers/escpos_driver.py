@@ -143,23 +143,29 @@ class PrinterDriver:
             answers[number] = value
         return from_real_time(answers if 1 in answers else {})
 
-    async def next_status(self, *, within: float) -> PrinterStatus:
-        """The status as soon as the printer tells of a change, or asked for after `within` seconds.
+    async def told_status(self, *, within: float) -> PrinterStatus | None:
+        """The status as soon as the printer tells of a change; None where it tells none within `within` seconds.
 
-        Models that tell changes unasked (`profile.automatic`, `GS a`) are told to; it tells its status at once, then
-        each change. A document turns that off for its own time. Raises `LineLost`, also while it waits.
+        Models that tell changes unasked (`profile.automatic`, `GS a`) are told to; such a one tells its status at once,
+        then each change. A document turns that off for its own time. It asks nothing, so it may be cancelled without
+        an answer being left over. Raises `LineLost`, also while it waits.
         """
-        if self.profile.automatic:
-            if not self._tells_changes:
-                await self._write(TELL_CHANGES)
-                self._tells_changes = True
-            reply = await self._next(lambda reply: isinstance(reply, AutomaticStatus), within)
-            if isinstance(reply, AutomaticStatus):
-                self.counts["changes told"] += 1
-                return from_automatic(reply.value)
-        else:
+        if not self.profile.automatic:
             await self.transport.read_some(deadline=within)  # nothing is expected but the end of the line
-        return await self.status()
+            return None
+        if not self._tells_changes:
+            await self._write(TELL_CHANGES)
+            self._tells_changes = True
+        reply = await self._next(lambda reply: isinstance(reply, AutomaticStatus), within)
+        if not isinstance(reply, AutomaticStatus):
+            return None
+        self.counts["changes told"] += 1
+        return from_automatic(reply.value)
+
+    async def next_status(self, *, within: float) -> PrinterStatus:
+        """The status when the printer tells of a change, or asked for after `within` seconds. Raises `LineLost`."""
+        told = await self.told_status(within=within)
+        return await self.status() if told is None else told
 
     async def send(self, buffer: bytes, *, deadline: float) -> SendResult:
         """Write the whole buffer within `deadline` seconds, once; never raises for the line.

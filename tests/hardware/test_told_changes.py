@@ -97,3 +97,19 @@ async def test_a_document_is_proved_on_a_printer_that_told_changes_before_and_te
 def test_no_model_that_proves_by_a_barrier_tells_changes(name: str) -> None:
     with pytest.raises(ValueError, match="barrier"):
         replace(PROFILES[name], proof="barrier", automatic=True)
+
+
+async def test_listening_may_be_given_up_and_no_answer_is_left_over(printer: SimulatedPrinter) -> None:
+    driver = await driver_for(printer)
+    await driver.next_status(within=FAR_OFF)
+
+    nothing = await driver.told_status(within=0.01)
+    listening = asyncio.create_task(driver.told_status(within=FAR_OFF))
+    await asyncio.sleep(0)
+    listening.cancel()
+    await asyncio.gather(listening, return_exceptions=True)
+    printer.set(paper_out=True)
+    asked = await driver.status()
+    await driver.close()
+
+    assert (nothing, asked.reason) == (None, "paper_out")
