@@ -19,7 +19,9 @@ from hardware.diagnostics.machine_facts import machine_facts
 from hardware.discovery import discover
 from hardware.printers.line_search import find_speed
 from hardware.printers.profiles import profile
+from hardware.probing import probe_scale
 from hardware.states import DeviceState
+from hardware.transports.transport import TransportError
 
 
 @click.command("doctor")
@@ -28,11 +30,11 @@ from hardware.states import DeviceState
 def doctor_command(config: Path | None, as_json: bool) -> None:
     """Say what is wrong with the devices, its cause, and the next step. Only configured devices are written to."""
     devices = configured(config)
-    statuses, speeds = asyncio.run(_ask(devices))
+    statuses, settings = asyncio.run(_ask(devices))
     paths = tuple(
         address.path for device in devices if isinstance(address := parse_address(device.address), SerialAddress)
     )
-    counter = Counter(machine_facts(paths), tuple(discover()), devices, statuses, speeds)
+    counter = Counter(machine_facts(paths), tuple(discover()), devices, statuses, settings)
     findings = diagnose(counter)
     if as_json:
         print_json({"findings": [asdict(finding) for finding in findings]})
@@ -46,16 +48,34 @@ def doctor_command(config: Path | None, as_json: bool) -> None:
     raise SystemExit(int(_exit(statuses, findings)))
 
 
-async def _ask(devices: tuple[Device, ...]) -> tuple[tuple[DeviceStatus, ...], dict[str, str | None]]:
+async def _ask(devices: tuple[Device, ...]) -> tuple[tuple[DeviceStatus, ...], dict[str, str]]:
+    """How each device is; for one that does not answer, what to write in the configuration so that it does."""
     statuses = tuple(await asyncio.gather(*(ask(device) for device in devices)))
-    speeds: dict[str, str | None] = {}
+    settings: dict[str, str] = {}
     for device, status in zip(devices, statuses, strict=True):
-        address = parse_address(device.address)
-        silent = status.state is DeviceState.ATTENTION and status.reason == "no_answer"
-        if device.kind == "printer" and silent and isinstance(address, SerialAddress):
-            found = await find_speed(address, profile(device.profile))
-            speeds[device.name] = str(found) if found is not None and found != address else None
-    return statuses, speeds
+        if status.state is DeviceState.ATTENTION and status.reason in ("no_answer", "garbled"):
+            found = await (_printer_setting(device) if device.kind == "printer" else _scale_setting(device))
+            if found is not None:
+                settings[device.name] = found
+    return statuses, settings
+
+
+async def _printer_setting(device: Device) -> str | None:
+    address = parse_address(device.address)
+    if not isinstance(address, SerialAddress):
+        return None
+    found = await find_speed(address, profile(device.profile))
+    return f'address = "{found}"' if found is not None and found != address else None
+
+
+async def _scale_setting(device: Device) -> str | None:
+    try:
+        found = await probe_scale(device.address)
+    except TransportError:
+        return None  # it went away meanwhile
+    if found is None or found.protocol == device.scale_protocol().name:
+        return None
+    return f'address = "{found.address}", options = {{ protocol = "{found.protocol}" }}'
 
 
 def _exit(statuses: tuple[DeviceStatus, ...], findings: list[Finding]) -> Exit:

@@ -45,11 +45,11 @@ class Machine:
 class Counter:
     """The counter: the machine, what is plugged in, what is configured, and how it answered.
 
-    `speeds` names, for a serial printer that did not answer, the line settings at which one did (None: at none).
+    `settings` has, for a device that did not answer as it is configured, what to write so that it does.
     """
 
     machine: Machine
     found: tuple[Found, ...] = ()
     devices: tuple[Device, ...] = ()
     statuses: tuple[DeviceStatus, ...] = ()
-    speeds: Mapping[str, str | None] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)

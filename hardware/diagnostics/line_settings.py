@@ -1,4 +1,4 @@
-"""A serial printer that says nothing at its configured speed, and answers at another."""
+"""A device that says nothing as it is configured, and answers at another speed or in another protocol."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ from hardware.diagnostics.findings import Counter, Finding
 
 
 def check(counter: Counter) -> list[Finding]:
-    """Printers that answered at other line settings than those configured."""
+    """Printers and scales that answered with other settings than those configured."""
     return [
         Finding(
             "line_settings",
             f"{name} does not answer",
-            "it is set to another speed",
-            f"write its address as {address}",
+            "it is set to another speed or speaks another protocol",
+            f"write {setting}",
             device=name,
         )
-        for name, address in counter.speeds.items()
-        if address is not None
+        for name, setting in counter.settings.items()
     ]

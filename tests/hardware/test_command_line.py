@@ -241,6 +241,18 @@ def test_the_doctor_says_what_is_wrong_and_what_to_do(tmp_path: Path) -> None:
     assert (healed.returncode, "wrong:" in healed.stdout) == (0, False)
 
 
+def test_the_doctor_finds_the_protocol_of_a_scale_that_is_asked_in_another_one(tmp_path: Path) -> None:
+    config = tmp_path / "hardware.toml"
+    with simulated("scale", "--protocol", "sma", "--pty", "--load-milli", "730", "--control", "stdio") as scale:
+        config.write_text(f'[[device]]\nname = "scale"\nkind = "scale"\naddress = "{scale.address}"\n')
+        doctor = till_hardware("doctor", "--json", config=config)
+        findings = json.loads(doctor.stdout)["findings"]
+
+    settings = [finding["next_step"] for finding in findings if finding["check"] == "line_settings"]
+    assert doctor.returncode == 1
+    assert settings == [f'write address = "{scale.address}", options = {{ protocol = "sma" }}']
+
+
 def test_a_counter_is_configured_by_answering_questions(tmp_path: Path) -> None:
     config = tmp_path / "hardware.toml"
     with simulated("printer", "--listen", "127.0.0.1:0", "--control", "stdio") as printer:

@@ -70,7 +70,7 @@ TROUBLES: dict[str, tuple[Counter, str]] = {
         counter(statuses=(status(PRINTER, DeviceState.ATTENTION, "cover_open"),)),
         "close the cover until it clicks",
     ),
-    "line_settings": (counter(speeds={"receipts": "serial:/dev/x?baud=19200"}), "baud=19200"),
+    "line_settings": (counter(settings={"receipts": 'address = "serial:/dev/x?baud=19200"'}), "baud=19200"),
     "brltty": (counter(machine=Machine(processes=frozenset({"brltty"}))), "systemctl mask"),
     "modem_manager": (
         counter(
