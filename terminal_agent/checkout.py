@@ -54,6 +54,7 @@ from terminal_agent.state_view import Surroundings, state_view
 from terminal_agent.suspended import Suspended, write_behind_seconds_max
 
 flush_delay_seconds: Final = write_behind_seconds_max / 2
+flush_again_seconds: Final = 5.0
 _encoder: Final = msgspec.json.Encoder()
 _log = structlog.get_logger()
 
@@ -117,6 +118,7 @@ class Checkout:
         self._seen = SeenCart(self._suspended.cart if self._suspended.is_doubtful else None)
         self._one_at_a_time = asyncio.Lock()
         self._behind = asyncio.Event()
+        self._not_written = ""
         self.state: RegisterState = register_state(journal.reader, journal.counters, self._suspended)
 
     async def handle(self, command: Command) -> bytes:
@@ -216,18 +218,19 @@ class Checkout:
 
     async def write_behind(self) -> None:
         """Bring changes of the open sale to the disk, soon after they happened; runs until cancelled."""
+        delay_seconds = flush_delay_seconds
         while True:
             await self._behind.wait()
-            await asyncio.sleep(flush_delay_seconds)
-            await self.flush()
+            await asyncio.sleep(delay_seconds)
+            delay_seconds = flush_delay_seconds if await self.flush() else flush_again_seconds
 
-    async def flush(self, *, in_order: bool = False) -> None:
-        """Bring the open sale to the disk now; `in_order`: the terminal stops, and nothing follows."""
+    async def flush(self, *, in_order: bool = False) -> bool:
+        """Bring the open sale to the disk now; whether it is there. `in_order`: the terminal stops, nothing follows."""
         async with self._one_at_a_time:
             self._behind.clear()
             state, commands, at = self.state, list(self._suspended.commands), self._clock.now()
             if not self._suspended.is_behind(state) and not (in_order and state.cart is not None):
-                return
+                return True
             serial = self._suspended.next_serial()
             writing = self._journal.submit(
                 lambda connection: self._suspended.write(
@@ -237,10 +240,15 @@ class Checkout:
         try:
             await writing
         except JournalError as error:
-            _log.error("open-sale-not-written", error=str(error))
-            return
+            if str(error) != self._not_written:
+                _log.error("open-sale-not-written", error=str(error))
+            self._not_written = str(error)
+            self._behind.set()
+            return False
+        self._not_written = ""
         self._suspended.written(state)
         self._counter.changed()
+        return True
 
     async def _ask_central(self, command: Command) -> Told:
         """What only central can know: another location's receipt, a voucher's balance. Asked while online alone."""

@@ -22,6 +22,7 @@ from terminal_agent.config import ConfigError, read_config
 from terminal_agent.daemon import Daemon, NotEnrolledError
 from terminal_agent.database import DatabaseError
 from terminal_agent.enrolment import EnrolmentError, enrol
+from terminal_agent.journal import JournalError
 from terminal_agent.journal_tools import (
     export_journal,
     find_line,
@@ -40,6 +41,7 @@ _EXPECTED: Final = (
     DatabaseError,
     EnrolmentError,
     JournalBrokenError,
+    JournalError,
     NotEnrolledError,
     ServerAddressError,
     StateDirectoryError,

@@ -39,7 +39,7 @@ from terminal_agent.questions import Questions
 from terminal_agent.register.commands import Scan
 from terminal_agent.register.refusals import Refused
 from terminal_agent.sign_in import SignIn
-from terminal_agent.state_directory import StateDirectory
+from terminal_agent.state_directory import StateDirectory, StateDirectoryError
 from terminal_agent.state_view import DeviceView, PrintingView, RefusedScan, Surroundings, SyncView
 from terminal_agent.upkeep import kept_up
 from terminal_agent.uplink import Uplink
@@ -68,7 +68,7 @@ class Daemon:
         self._space = DiskSpace(
             directory.reserve, bytes_reserved=config.reserve_bytes, free_bytes_min=config.free_bytes_min
         )
-        self._space.keep_reserve()
+        self._space.make_room_to_start()
         self._journal = Journal(directory.journal, self._space)
         if not self._journal.enrolments:
             self._journal.close()
@@ -115,7 +115,10 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        await self._spool.recover()
+        try:
+            await self._spool.recover()
+        except JournalError as error:  # it is tried again before anything is printed
+            _log.error("spool-not-recovered", reason=str(error))
         self._api = LocalApi(
             checkout=self._checkout,
             catalogue=self._catalogue,
@@ -271,13 +274,16 @@ class Daemon:
         return uplink
 
     def _new_checkout(self, enrolment: Enrolment) -> Checkout:
-        identity = enrolment.answer
+        identity, pin_key = enrolment.answer, self._directory.read_secret(enrolment.pin_key_name)
+        try:
+            pins = SignIn(self._catalogue, self._journal, pin_key, time.monotonic)
+        except ValueError as error:
+            spoilt = self._directory.keys / enrolment.pin_key_name
+            raise StateDirectoryError(f"{spoilt} is spoilt; enrol the terminal anew") from error
         return Checkout(
             journal=self._journal,
             catalogue=self._catalogue,
-            pins=SignIn(
-                self._catalogue, self._journal, self._directory.read_secret(enrolment.pin_key_name), time.monotonic
-            ),
+            pins=pins,
             clock=self._clock,
             spool=self._spool,
             space=self._space,

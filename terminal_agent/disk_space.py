@@ -7,6 +7,7 @@ from typing import Final
 
 reserve_bytes_default: Final = 64 * 1024 * 1024
 free_bytes_min_default: Final = 16 * 1024 * 1024
+start_bytes_min: Final = 1024 * 1024
 
 
 class DiskSpace:
@@ -43,6 +44,13 @@ class DiskSpace:
         finally:
             os.close(descriptor)
         return True
+
+    def make_room_to_start(self) -> None:
+        """Keep the reserve where there is room; where there is not even room to open the files, give it up."""
+        if self.free_bytes() < start_bytes_min:
+            self.release_reserve()
+        else:
+            self.keep_reserve()
 
     def release_reserve(self) -> None:
         """Give the reserve to the sale whose money was taken already."""

@@ -63,11 +63,15 @@ class Spool:
         self._drawer_wanted = asyncio.Event()
         self._drawer_until = 0.0
         self._left_over = False
+        self._is_recovered = False
         self.queued = 0
         self.unconfirmed: tuple[str, ...] = ()
 
     async def recover(self) -> None:
-        """After a restart nobody knows what became of a job that was on its way, nor what the printer holds of it."""
+        """After a restart nobody knows what became of a job that was on its way, nor what the printer holds of it.
+
+        Nothing is printed before. Raises `JournalError`.
+        """
         place, at = self._place, write_time(self._now())
 
         def work(connection: sqlite3.Connection) -> None:
@@ -76,6 +80,7 @@ class Spool:
                 _look_around(connection, place, at)
 
         await self._journal.write(work)
+        self._is_recovered = True
         self._left_over = _is_left_over(self._journal.reader)
         self.recount()
 
@@ -111,7 +116,7 @@ class Spool:
 
         Raises `LineLost`, and `JournalError` where a step cannot be brought to the disk before it happens.
         """
-        if self._is_astray():
+        if not self._is_recovered or self._is_astray():
             await self.recover()
         if self._left_over:
             driver.leftover.expect()
