@@ -39,6 +39,7 @@ from terminal_agent.replica import (
 
 search_rows_max: Final = 50
 receipts_per_transaction_max: Final = 200
+when_damaged: Final = "delete it: all that is in it comes again from central"
 _log = structlog.get_logger()
 _products: Final[msgspec.json.Decoder[ReplicaProduct]] = msgspec.json.Decoder(ReplicaProduct)
 _receipts: Final[msgspec.json.Decoder[ReplicaReceipt]] = msgspec.json.Decoder(ReplicaReceipt)
@@ -76,7 +77,7 @@ class Catalogue:
         self._location_id = location_id
         self._currency = currency
         self._writer = Writer("catalogue")
-        self._connection = connect(path, "NORMAL")
+        self._connection = connect(path, "NORMAL", if_damaged=when_damaged)
         migrate(self._connection, migrations)
         self._claim(location_id, enrolment)
         self._reader = connect(path, "NORMAL")

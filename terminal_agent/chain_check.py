@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from protocol.chain import line_hash
 from protocol.events import EnvelopeError, read_line
+from terminal_agent.database import when_damaged
 from terminal_agent.identity import Enrolment
 from terminal_agent.journal import lines_from, read_counters, read_pruned
 
@@ -36,7 +37,7 @@ def check_file(connection: sqlite3.Connection) -> None:
     except sqlite3.DatabaseError as error:
         answer = str(error)
     if answer != "ok":
-        raise JournalBrokenError(f"the file is damaged ({answer}); export what is good, then enrol anew")
+        raise JournalBrokenError(f"the file is damaged ({answer}); {when_damaged}")
 
 
 def check_chain(connection: sqlite3.Connection, enrolment: Enrolment) -> Checked:
@@ -87,5 +88,6 @@ def _check(connection: sqlite3.Connection, enrolment: Enrolment, after: Checked 
 def _demand(holds: bool, enrolment: Enrolment, sequence: int, what: str) -> None:
     if not holds:
         raise JournalBrokenError(
-            f"sequence {sequence} of epoch {enrolment.answer.epoch} {what}; export the journal and call for help"
+            f"sequence {sequence} of epoch {enrolment.answer.epoch} {what};"
+            " keep a copy of the state directory, and call for help"
         )

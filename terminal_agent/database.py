@@ -6,6 +6,7 @@ SQLite refuses some of them by answering another value rather than by raising.
 
 import asyncio
 import contextlib
+import os
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,9 @@ from sqlite_utils.migrations import Migrations
 
 busy_ms_max: Final = 5_000
 wal_pages_max: Final = 1_000
+room_bytes_min: Final = 64 * 1024
+when_damaged: Final = "keep a copy of the state directory, and enrol into a new one with a new code"
+_DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 Durability = Literal["FULL", "NORMAL"]
 _SYNCHRONOUS: Final[dict[Durability, int]] = {"NORMAL": 1, "FULL": 2}
@@ -31,10 +35,11 @@ class NewerDatabaseError(DatabaseError):
     """The state directory was written by a newer version of this program."""
 
 
-def connect(path: Path, durability: Durability) -> sqlite3.Connection:
+def connect(path: Path, durability: Durability, *, if_damaged: str = when_damaged) -> sqlite3.Connection:
     """A connection in which a transaction begins only where code says `begin`.
 
-    Raises `DatabaseError` where the file is no database or the disk takes no write-ahead log.
+    Raises `DatabaseError` where the file is no database (then a person does as `if_damaged` says) or the disk takes no
+    write-ahead log.
     """
     try:
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
@@ -46,9 +51,7 @@ def connect(path: Path, durability: Durability) -> sqlite3.Connection:
         connection.execute("pragma foreign_keys=on").fetchall()
         connection.execute("pragma temp_store=memory").fetchall()
     except sqlite3.Error as error:
-        raise DatabaseError(
-            f"{path} cannot be opened ({error}); see `till-terminal status`, and keep a copy of the state directory"
-        ) from error
+        raise DatabaseError(_why_not_opened(path, error, if_damaged)) from error
     return connection
 
 
@@ -94,6 +97,16 @@ class Writer:
     def close(self) -> None:
         """Wait for what was handed over, then end the thread."""
         self._thread.shutdown(wait=True)
+
+
+def _why_not_opened(path: Path, error: sqlite3.Error, if_damaged: str) -> str:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in _DAMAGE:
+        return f"{path} is damaged ({error}); {if_damaged}"
+    room = os.statvfs(path.parent)
+    if room.f_bavail * room.f_frsize < room_bytes_min:
+        return f"the disk under {path} is full; free some space (`df` shows it), then try again"
+    return f"{path} cannot be opened ({error}); see `df`, who owns it, and the system's log"
 
 
 def _set(connection: sqlite3.Connection, pragma: str, expected: object) -> None:

@@ -18,7 +18,7 @@ from protocol.events import write_time
 from terminal_agent.catalogue import Catalogue
 from terminal_agent.chain_check import Checked, JournalBrokenError, check_file, check_slice
 from terminal_agent.clock import Clock
-from terminal_agent.database import connect
+from terminal_agent.database import connect, when_damaged
 from terminal_agent.identity import Enrolment
 from terminal_agent.journal import Journal
 from terminal_agent.pruning import forget_answers, old_answers, prune_lines
@@ -76,7 +76,7 @@ class Housekeeping:
         except sqlite3.DatabaseError as error:
             if error.sqlite_errorcode & 0xFF not in _DAMAGE:
                 raise
-            fault = f"the journal cannot be read ({error}); export what is good, then enrol anew"
+            fault = f"the journal cannot be read ({error}); {when_damaged}"
         if fault is not None:
             _log.error("journal-broken", reason=fault)
         health = Health(write_time(self._clock.now()), fault)

@@ -144,7 +144,7 @@ async def test_a_damaged_file_is_found(keeper: Keeper, tmp_path: Path) -> None:
     await keeper.work.check()
 
     assert keeper.work.health.fault is not None
-    assert "enrol anew" in keeper.work.health.fault
+    assert "enrol into a new one" in keeper.work.health.fault
 
 
 async def test_old_lines_that_central_has_go_and_the_rest_still_proves_itself(keeper: Keeper) -> None:
