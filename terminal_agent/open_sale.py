@@ -17,6 +17,7 @@ from msgspec import Struct
 from terminal_agent.register.state import Cart
 
 open_sale_bytes_max: Final = 4 * 1024 * 1024
+_HEAD_BYTES_MAX: Final = 100
 _NAMES: Final = ("open-sale-0", "open-sale-1")
 
 
@@ -47,8 +48,9 @@ class OpenSaleFiles:
     def write(self, sale: OpenSale) -> None:
         """Hand the sale to the system. Raises `OSError`, and then the one before it still counts."""
         content = _encoder.encode(sale)
-        whole = hashlib.sha256(content).hexdigest().encode() + b"\n" + content
-        descriptor = os.open(self._paths[sale.serial % 2], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        whole = b"%b %d\n%b" % (hashlib.sha256(content).hexdigest().encode(), len(content), content)
+        # Not cut to length: that costs more than all the rest, so what an earlier, longer sale left stands behind it.
+        descriptor = os.open(self._paths[sale.serial % 2], os.O_WRONLY | os.O_CREAT, 0o600)
         try:
             written = os.write(descriptor, whole)
         finally:
@@ -60,9 +62,10 @@ class OpenSaleFiles:
 def _read(path: Path) -> OpenSale | None:
     try:
         with path.open("rb") as file:
-            digest, _, content = file.read(open_sale_bytes_max).partition(b"\n")
+            digest, length = file.readline(_HEAD_BYTES_MAX).split()
+            content = file.read(min(int(length), open_sale_bytes_max))
         if hashlib.sha256(content).hexdigest().encode() != digest:
             return None
         return _decoder.decode(content)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, ValueError):  # not there, or cut off within its head
         return None

@@ -223,3 +223,10 @@ def test_a_write_that_was_cut_off_leaves_the_one_before_it(files: OpenSaleFiles,
         assert files.newest() == OpenSale(6, "boot", None, ("one",))
     newest.write_bytes(whole)
     assert files.newest() == OpenSale(7, "boot", None, ("one", "two"))
+
+
+def test_a_shorter_sale_is_read_whole_over_a_longer_one(files: OpenSaleFiles) -> None:
+    files.write(OpenSale(4, "boot", None, tuple("a long sale")))
+    files.write(OpenSale(6, "boot", None, ()))
+
+    assert files.newest() == OpenSale(6, "boot", None, ())
