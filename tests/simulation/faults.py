@@ -209,8 +209,8 @@ class Faults:
 
     async def lose_lines(self) -> None:
         """A disk dies with lines that central may never have seen; the owner is told."""
-        till = self.any_hand_till()
-        if till.has_clone or len(till.journal.lines) < 3:
+        till = self.chance.choice([one for one in self.world.hand_tills if not one.has_clone])
+        if len(till.journal.lines) < 3:
             return
         first = self.chance.randint(1, len(till.journal.lines) - 1)
         till.lose_disk_part(first, first + self.chance.randint(0, 3))
@@ -231,14 +231,16 @@ class Faults:
         self._clone(self.any_hand_till())
 
     def _clone(self, till: HandTill) -> None:
-        if till.destroyed or till.has_clone:
+        """One till in a schedule has a clone: another's lines can be lost, and that not one of two disks has."""
+        if till.destroyed or any(one.has_clone for one in self.world.hand_tills):
             return
         self.world.hand_tills.append(till.clone(f"{till.name} clone"))
         self.schedule.fault("disk cloned", till.name)
 
     async def clones_in_disorder(self) -> None:
         """Two disks of one terminal write on and deliver pieces in any order, the later ones before the earlier."""
-        till = self.any_hand_till()
+        cloned = [one for one in self.world.hand_tills if one.has_clone]
+        till = self.chance.choice(cloned or self.world.hand_tills)
         self._clone(till)
         family = [one for one in self.world.hand_tills if one.sender == till.sender]
         if len(family) < 2:
@@ -341,8 +343,8 @@ weights: Final[dict[str, int]] = {
     "image_anew": 2,
     "enrol_anew": 2,
     "skew_clock": 3,
-    "lose_lines": 3,
-    "find_lines": 2,
+    "lose_lines": 6,
+    "find_lines": 3,
     "clone_by_hand": 3,
     "clones_in_disorder": 6,
     "kill_central": 4,

@@ -12,6 +12,8 @@ import pytest
 
 from central import downlink, ledger, reporting
 from central.database import DatabaseUnavailableError
+from central.products import catalogue as catalogue_of_products
+from central.products import price_rules, prices
 from central.sales import voids
 from central.uplink import adoption, application, branches, ingest, ordering
 from central.uplink.repository import stored_lines
@@ -159,7 +161,8 @@ def a_change_that_is_not_recorded(patch: pytest.MonkeyPatch) -> None:
         if chance.random() >= 0.2:
             await real(session, changes)
 
-    patch.setattr(downlink, "record", record)
+    for module in (downlink, catalogue_of_products, prices, price_rules):
+        patch.setattr(module, "record", record)
 
 
 def a_backup_that_comes_back_silently(patch: pytest.MonkeyPatch) -> None:
@@ -185,7 +188,7 @@ def a_till_that_believes_what_it_once_heard(patch: pytest.MonkeyPatch) -> None:
 
 def a_till_that_trusts_a_bare_sequence(patch: pytest.MonkeyPatch) -> None:
     """The terminal counts its lines as acknowledged where central's chain is the clone's."""
-    patch.setattr(uplink.Uplink, "_fits", lambda self, position: True)
+    patch.setattr(uplink.Uplink, "_fits", lambda self, *position: True)
 
 
 def a_till_to_whom_any_200_is_an_acknowledgement(patch: pytest.MonkeyPatch) -> None:
@@ -229,7 +232,8 @@ def a_print_job_that_is_missing(patch: pytest.MonkeyPatch) -> None:
 def a_spool_that_begins_again(patch: pytest.MonkeyPatch) -> None:
     """After a restart a receipt whose paper nobody has seen is printed once more, unmarked."""
 
-    def recover(connection: Any) -> None:
+    def recover(connection: Any, at: str) -> None:
+        del at
         connection.execute("update print_jobs set state = 'queued' where state in ('sending', 'sent')")
 
     patch.setattr(spool, "_recover", recover)

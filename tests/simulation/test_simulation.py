@@ -11,8 +11,8 @@ from tests.simulation.run import run_seed
 from tests.simulation.stock import stock
 
 SEEDS = ((12, 13, 14), (15, 16, 17))
-parts, seeds_per_part = 6, 15
-"""Of the long run: seeds 1 to 90, unless `--first-seed` says otherwise."""
+parts, seeds_per_part = 4, 15
+"""Of the long run: seeds 1 to 60, unless `--first-seed` says otherwise."""
 PROMISED_FAULTS = {
     "answer cut",
     "answer lost",
@@ -65,4 +65,4 @@ async def test_many_schedules_come_out_right_and_meet_every_fault(
         for seed in range(first, first + seeds_per_part):
             faults += await run_seed(seed, stocked, test_server, tmp_path / str(seed), http)
 
-    assert faults.keys() >= PROMISED_FAULTS
+    assert PROMISED_FAULTS - faults.keys() == set()
