@@ -118,10 +118,13 @@ class Catalogue:
         return self._sellable(product, product.list_price(None, self._location_id, day), day)
 
     def search(self, query: str) -> list[FoundProduct]:
-        """Products whose name or sku holds the text; to be called off the event loop (it looks at every row)."""
+        """Products whose barcode it is, or whose name or sku holds it; to be called off the event loop (it looks at
+        every row).
+        """
         like = "%" + query.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         with contextlib.closing(connect(self._path, "NORMAL")) as connection:
-            rows = connection.execute(
+            rows = [row for key in _lookup_keys(query) for row in connection.execute(_BY_BARCODE, (key,))]
+            rows += connection.execute(
                 "select data from products where name like ? escape '\\' or sku like ? escape '\\' limit ?",
                 (like, like, search_rows_max),
             ).fetchall()
@@ -357,4 +360,13 @@ _BY_BARCODE: Final = (
     "select products.data, barcodes.quantity_milli, barcodes.price_minor"
     " from barcodes join products using (product_id) where barcodes.barcode = ?"
 )
+
+
+def _lookup_keys(query: str) -> Sequence[str]:
+    try:
+        return read_barcode(query).lookup_keys
+    except BarcodeError:
+        return ()
+
+
 _BEGIN_SNAPSHOT: Final = "update progress set cursor = null, generation = generation + 1, sweeping = 1"

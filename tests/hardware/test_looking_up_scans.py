@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hardware.simulated import SimulatedScanner
-from tests.terminal_agent.conftest import Till, central, make_till, shop, start_central, tenant, till
+from tests.terminal_agent.conftest import BARCODES, Till, central, make_till, shop, start_central, tenant, till
 
 __all__ = ["central", "make_till", "shop", "start_central", "tenant", "till"]
 
@@ -37,11 +37,12 @@ async def test_a_scan_is_looked_up_in_the_till_that_runs_beside(till: Till) -> N
     async with SimulatedScanner(listen="127.0.0.1:0") as scanner:
         shown = await watched(
             scanner,
-            ["COFFEE", "NOTHING-LIKE-IT"],
+            [BARCODES["WINE"], "COFFEE", "NOTHING-LIKE-IT"],
             *("--till", till.url),
             state=till.folder,
         )
 
+    assert "Wine (sku WINE, price 999)" in shown
     assert "Coffee (sku COFFEE, price 350)" in shown
     assert "the till knows no such product" in shown
 
