@@ -1,8 +1,9 @@
-"""One sale of a till whose disk fails at a call of `strace`'s choosing; says each answer in a line of JSON.
+"""A till at work whose disk fails at a call of `strace`'s choosing; says each answer in a line of JSON.
 
-    python -m tests.terminal_agent.sale_on_a_faulty_disk FOLDER retry|crash
+    python -m tests.terminal_agent.sale_on_a_faulty_disk FOLDER retry|crash [ACT]
 
-`retry` asks a refused tender again under its id, as a front end does; `crash` leaves at once, as a power cut would.
+ACT is one of `ACTS`, on a till that has sold one coffee; without it a sale is made, from its first scan on. `retry`
+asks for what was refused again under its id, as a front end does; `crash` leaves at once, as a power cut would.
 """
 
 import asyncio
@@ -20,6 +21,12 @@ from tests.terminal_agent.lone_counter import LoneCounter, counter
 
 TENDER = "the tender"
 tries_max = 3
+ACT = "the act"
+ACTS: dict[str, dict[str, Any]] = {
+    "refund": {"receipt_number": "T1-1", "lines": [{"original_line": 1, "quantity_milli": 1000}], "reason": "broken"},
+    "cash_movement": {"direction": "IN", "amount_minor": 100, "reason": "bank"},
+    "close_shift": {"counted_minor": 0},
+}
 
 
 def say(what: str, **more: Any) -> None:
@@ -57,11 +64,25 @@ async def sell(folder: Path, *, crash: bool) -> None:
             os._exit(0)
 
 
+async def act(folder: Path, command: str, *, crash: bool) -> None:
+    async with counter(folder, reserve_bytes=0) as at:
+        for _ in range(tries_max):
+            if await given(at, command, ACT, **ACTS[command]):
+                break
+            if crash:
+                os._exit(3)
+        if crash:
+            os._exit(0)
+
+
 def main() -> None:
-    folder, how = sys.argv[1:]
+    folder, how, *acts = sys.argv[1:]
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     try:
-        asyncio.run(sell(Path(folder), crash=how == "crash"))
+        if acts:
+            asyncio.run(act(Path(folder), acts[0], crash=how == "crash"))
+        else:
+            asyncio.run(sell(Path(folder), crash=how == "crash"))
     except Exception as error:  # what the daemon would say in a line
         say("ended", error=type(error).__name__, detail=str(error), journal=isinstance(error, JournalError))
         os._exit(1)

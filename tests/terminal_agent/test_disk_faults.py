@@ -16,8 +16,8 @@ import pytest
 
 from terminal_agent.journal_tools import verify_journal
 from terminal_agent.state_directory import StateDirectory
-from tests.terminal_agent.lone_counter import BARCODES, counter, open_shift, stock
-from tests.terminal_agent.sale_on_a_faulty_disk import TENDER
+from tests.terminal_agent.lone_counter import BARCODES, counter, open_shift, sell_one, stock
+from tests.terminal_agent.sale_on_a_faulty_disk import ACT, ACTS, TENDER
 
 SECONDS_MAX = 60
 FILES = ("journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm", "open-sale-0", "open-sale-1")
@@ -53,14 +53,14 @@ class Ended:
         return after[-1] if after and after[-1]["what"] == "refused" else None
 
 
-async def sell(folder: Path, fault: str, how: str) -> Ended:
-    """Run the sale under a fault of `strace`."""
+async def at_work(folder: Path, fault: str, *how: str) -> Ended:
+    """Run the sale, or the act that is named, under a fault of `strace`."""
     calls = fault.split(":", 1)[0]
     paths = [argument for name in FILES for argument in ("-P", str(folder / name))]
     process = await asyncio.create_subprocess_exec(
         *("strace", "-f", "-qq", "-o", "/dev/null", "--seccomp-bpf", "-e", f"trace={calls}", "-e", f"inject={fault}"),
         *paths,
-        *(sys.executable, "-m", "tests.terminal_agent.sale_on_a_faulty_disk", str(folder), how),
+        *(sys.executable, "-m", "tests.terminal_agent.sale_on_a_faulty_disk", str(folder), *how),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -110,7 +110,7 @@ WRITES = [
     for error in ("EIO", "ENOSPC", "EINTR")
     for number in range(1, calls_max + 1)
     for when in (str(number), f"{number}+")
-    if error != "EINTR" or when == str(number)  # the system does not interrupt for ever
+    if error == "ENOSPC" or when == str(number)  # a full disk stays full
 ]
 DEAD = [f"fdatasync:error={error}:when={number}+" for error in ("EIO", "ENOSPC") for number in range(1, 7)]
 KILLS = [
@@ -126,7 +126,7 @@ KILLS = [
     "fault", ["fdatasync:error=EIO:when=4", "fdatasync:error=EIO:when=4+", "pwrite64:error=ENOSPC:when=20+"]
 )
 async def test_a_disk_that_fails_amid_a_sale(folder: Path, fault: str, how: str) -> None:
-    await check(folder, await sell(folder, fault, how))
+    await check(folder, await at_work(folder, fault, how))
 
 
 @needs_strace
@@ -134,11 +134,60 @@ async def test_a_disk_that_fails_amid_a_sale(folder: Path, fault: str, how: str)
 @pytest.mark.parametrize("how", ["retry", "crash"])
 @pytest.mark.parametrize("fault", [*SYNCS, *DEAD, *WRITES])
 async def test_a_disk_that_fails_at_any_call_of_a_sale(folder: Path, fault: str, how: str) -> None:
-    await check(folder, await sell(folder, fault, how))
+    await check(folder, await at_work(folder, fault, how))
 
 
 @needs_strace
 @pytest.mark.long
 @pytest.mark.parametrize("fault", KILLS)
 async def test_a_till_killed_at_any_call_of_a_sale(folder: Path, fault: str) -> None:
-    await check(folder, await sell(folder, fault, "retry"))
+    await check(folder, await at_work(folder, fault, "retry"))
+
+
+TYPES = {"refund": "REFUND", "cash_movement": "CASH_MOVEMENT", "close_shift": "SHIFT_CLOSE"}
+ACT_FAULTS = [
+    *(f"fdatasync:{fault}:when={number}" for fault in ("error=EIO", "signal=KILL") for number in range(1, 4)),
+    *(f"fdatasync:error=EIO:when={number}+" for number in range(1, 4)),
+    *(
+        f"pwrite64:{fault}:when={number}"
+        for fault in ("error=EIO", "error=ENOSPC", "signal=KILL")
+        for number in range(1, 32, 3)
+    ),
+    *(f"pwrite64:error=ENOSPC:when={number}+" for number in range(1, 32, 3)),
+]
+
+
+async def acted_under(folder: Path, command: str, fault: str, how: str) -> None:
+    """The act under a fault; then the till starts again, and the front end repeats it."""
+    async with counter(folder) as at:
+        await sell_one(at, "COFFEE")
+    ended = await at_work(folder, fault, how, command)
+    answers = ended.of(command)
+    async with counter(folder) as at:
+
+        def kept() -> int:
+            rows = at.journal.reader.execute("select count(*) from journal where type = ?", (TYPES[command],))
+            return int(rows.fetchone()[0])
+
+        if answers and answers[-1]["what"] == "done":
+            assert kept() == 1, "what was answered is lost"
+        elif answers and "nothing was kept" in answers[-1]["detail"]:
+            assert kept() == 0, "what was refused is there"
+        assert (await at.command(command, ACT, **ACTS[command]))["events"] == [{"sequence": 3, "type": TYPES[command]}]
+        assert kept() == 1
+    [line] = verify_journal(StateDirectory(folder))
+    assert line.endswith("chain whole")
+
+
+@needs_strace
+@pytest.mark.parametrize("command", list(ACTS))
+async def test_a_disk_that_fails_when_money_moves_otherwise(folder: Path, command: str) -> None:
+    await acted_under(folder, command, "fdatasync:error=EIO:when=2", "crash")
+
+
+@needs_strace
+@pytest.mark.long
+@pytest.mark.parametrize("command", list(ACTS))
+@pytest.mark.parametrize("fault", ACT_FAULTS)
+async def test_a_disk_that_fails_at_any_call_when_money_moves_otherwise(folder: Path, command: str, fault: str) -> None:
+    await acted_under(folder, command, fault, "crash")
