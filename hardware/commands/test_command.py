@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,11 @@ from hardware.devices import Device
 from hardware.displays import begin, shown_line, text_bytes
 from hardware.printers.document import Document
 from hardware.printers.escpos_driver import PrinterDriver, Proof, SendResult
-from hardware.printers.profiles import Profile, profile
+from hardware.printers.profiles import Profile, profile, profile_of_model
 from hardware.printers.rendering import render
 from hardware.printers.sample import sample_document
 from hardware.printers.status import REMEDIES, PrinterStatus
+from hardware.probing import probe_printer
 from hardware.scales import NoWeight, ScaleDriver
 from hardware.scanners.framing import Scan
 from hardware.scanners.serial_scanner import SerialScanner
@@ -37,7 +39,7 @@ test_job_id = 1
 @click.argument("device")
 @click.option("--config", type=click.Path(path_type=Path), help="The file of configured devices.")
 @click.option("--kind", type=click.Choice(KINDS), help="What stands at a given address.")
-@click.option("--profile", "profile_name", help="The printer's profile.")
+@click.option("--profile", "profile_name", help="The printer's profile; by default that of the model it says it is.")
 @click.option("--wait", "wait_seconds", default=30.0, help="How many seconds to wait for the proof, or for a scan.")
 @click.option("--ask/--no-ask", default=None, help="Ask what came out; by default where a person is there.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
@@ -53,6 +55,8 @@ def test_command(
     """Print a test page, read one scan, weigh, or show two lines. DEVICE is a configured name or an address."""
     given = device_given(device, config, kind, profile_name)
     try:
+        if given.kind == "printer" and given.name != device and profile_name is None:
+            given = asyncio.run(_as_it_says(given))
         outcome = asyncio.run(_TESTS[given.kind](given, wait_seconds))
     except TransportError as error:
         fail_for(error)
@@ -71,6 +75,13 @@ def test_command(
         for key, value in outcome.items():
             click.echo(f"{key:12} {value}")
     raise SystemExit(int(_EXITS[outcome["outcome"]]))
+
+
+async def _as_it_says(printer: Device) -> Device:
+    """A printer that nobody configured, with the profile of the model that it says it is. Raises a `TransportError`."""
+    answered = await probe_printer(printer.address)
+    known = profile_of_model(answered.detail) if answered else None
+    return replace(printer, profile=known.name) if known else printer
 
 
 _EXITS = {

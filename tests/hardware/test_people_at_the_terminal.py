@@ -171,6 +171,14 @@ def test_a_new_printer_gets_from_the_box_to_a_test_receipt_by_a_few_answers(tmp_
         assert devices(config) == [{"name": "receipts", "kind": "printer", "address": address, "profile": "TM-T88V"}]
 
 
+def test_a_printer_that_nobody_configured_is_printed_on_as_the_model_that_it_says_it_is() -> None:
+    with at_the_terminal("simulate", "printer", "--listen", "127.0.0.1:0") as printer:
+        with at_the_terminal("test", printer.address(), "--kind", "printer", "--no-ask") as test:
+            test.until("printed")
+            assert test.end() == 0
+        assert "test page, TM-T88V, 42 characters" in printer.until("Everything above readable")
+
+
 def test_a_scale_is_asked_for_its_protocol_and_a_device_that_is_not_there_need_not_be_written(tmp_path: Path) -> None:
     config = tmp_path / "hardware.toml"
     with (
