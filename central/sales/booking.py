@@ -103,10 +103,13 @@ async def _put_down(batch: Batch, events: Sequence[AppliedEvent]) -> None:
 
 
 def _check_number(batch: Batch, applied: AppliedEvent, numbers: set[str], taken: bool) -> None:
-    """`duplicate-receipt-number`; an adopted branch repeats numbers by its nature and bears `adopted-branch` alone."""
+    """`duplicate-receipt-number`; an adopted branch repeats numbers by its nature, before or after the chain, and bears
+    `adopted-branch` alone."""
     payload = applied.event.payload
     assert isinstance(payload, Sale | Refund)
-    if (taken or payload.receipt_number in numbers) and not applied.branch:
+    if applied.branch:
+        return
+    if taken or payload.receipt_number in numbers:
         batch.booked.exceptions.append(
             NewException(applied.key, "duplicate-receipt-number", "another receipt was applied under this number")
         )

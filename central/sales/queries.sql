@@ -1,7 +1,8 @@
 -- meet_receipts --
 -- Put receipts down by their ids, and stand-ins for those that others name, in the order of the ids so that writers
 -- never deadlock. A row that comes back was not there, or only awaited; of one that was there the row is locked.
--- The number is looked for with a limit: of a mere `exists` a plan may make a hash of all receipts of the tenant.
+-- A number that only an adopted branch bears is free: whichever of the two came first, the branch's has its exception.
+-- It is looked for with a limit: of a mere `exists` a plan may make a hash of all receipts of the tenant.
 insert into till.receipts (
     tenant_id, receipt_id, is_refund, copy, awaited, was_awaited, terminal_id, epoch, branch, sequence, location_id,
     business_date, created_at, applied_at, receipt_number, original_id, exchange_id
@@ -24,6 +25,7 @@ returning receipt_id, is_refund, was_awaited,
     (
         select true from till.receipts o
         where o.tenant_id = $1 and o.tenant_id = receipts.tenant_id and o.receipt_number = receipts.receipt_number
+            and o.branch = 0
         limit 1
     ) is not null as number_taken
 
@@ -38,9 +40,9 @@ select k.tenant_id, $2, $3,
        false, false, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14
 from till.tenants k
 where k.tenant_id = $1
-returning exists (
-    select from till.receipts o where o.tenant_id = $1 and o.receipt_number = $12
-) as number_taken
+returning (
+    select true from till.receipts o where o.tenant_id = $1 and o.receipt_number = $12 and o.branch = 0 limit 1
+) is not null as number_taken
 
 -- receipt --
 -- The receipt that an id means: the one applied first, where it has come.

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from central.sales.overdue import raise_overdue
 from central.tenancy import settings
@@ -192,6 +193,22 @@ async def test_duplicate_receipt_number(books: Books) -> None:
     await books.take(other.rings(sale(COFFEE, sale_id=id_of("and again"))))
 
     assert await books.codes() == ["duplicate-receipt-number"] * 2 + ["foreign-receipt-number"]
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("branch_first", [True, False])
+async def test_a_number_that_an_adopted_branch_repeats_is_no_duplicate(
+    books: Books, branch_first: bool, together: bool
+) -> None:
+    """Whichever of the two comes first: the branch's line bears `adopted-branch`, which the uplink raises."""
+    (own,) = Till("K1").rings(sale(COFFEE)).pending
+    (clone,) = Till("K1").rings(sale(COFFEE, sale_id=id_of("the clone's"))).pending
+    branched = structs.replace(clone, branch=1)
+    order = [branched, own] if branch_first else [own, branched]
+    for batch in [order] if together else [[one] for one in order]:
+        await books.book(batch)
+
+    assert await books.codes() == []
 
 
 async def test_duplicate_sale_id(books: Books) -> None:
