@@ -275,6 +275,10 @@ class Chain:
             f"{sold:,} sales ({voids} voided, {refunds} refunded in part) in {self.selling_seconds:.1f} s: "
             f"{sold / max(self.selling_seconds, 0.001):.1f} a second"
         )
+        for failure in (failure for till in self.tills for failure in till.failures):
+            self.screen.console.print(
+                f"note: {failure}; asked again under the same command_id", style="yellow", markup=False
+            )
         for good, text in verdicts:
             self.screen.console.print(("  ok  " if good else "WRONG ") + text, style="" if good else "bold red")
         return wrong + [text for good, text in verdicts if not good]

@@ -31,6 +31,13 @@ _VOUCHER_MINOR: Final = 1_000
 _VOUCHER_ABOVE_MINOR: Final = 2_000
 
 
+failure_characters_max: Final = 1_500
+
+
+class TillFailedError(RuntimeError):
+    """A till answered that something is wrong in it, and may be asked again under the same id."""
+
+
 class TillRefusedError(RuntimeError):
     """The till refused a command that the demo had reason to give; `code` is the problem's."""
 
@@ -62,6 +69,7 @@ class Till:
         self.terminal_id = ""
         self.rung = 0
         self.questions = 0
+        self.failures: list[str] = []
         self.crash_at_tender: asyncio.Event | None = None
         self._client = client
         self._program: Program | None = None
@@ -146,8 +154,12 @@ class Till:
         body = {"command": command, "command_id": command_id or str(uuid.uuid4()), **fields}
         for _ in range(_TRIES_MAX):
             await asyncio.wait_for(self._running.wait(), _ANSWER_SECONDS_MAX)
-            with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+            try:
                 return await self._post(body)
+            except TillFailedError as failed:
+                self.failures.append(str(failed))
+            except (aiohttp.ClientError, TimeoutError):
+                pass  # the answer is lost, not the question: it is asked again
             await asyncio.sleep(_RETRY_SECONDS)
         raise TillRefusedError(f"{self.name}: no answer to {command}")
 
@@ -159,11 +171,19 @@ class Till:
             timeout=aiohttp.ClientTimeout(total=_ANSWER_SECONDS_MAX),
         ) as reply:
             answer = await reply.json(content_type=None)
+            if reply.status >= 500:
+                raise TillFailedError(f"{self.name} failed at {body['command']}: {self._last_failure()}")
             if reply.status != 200:
                 code = str(answer.get("type", "")).rpartition("/")[2]
                 raise TillRefusedError(f"{self.name}: {body['command']} was refused: {answer}", code)
             self._take(answer["state"])
             return dict(answer)
+
+    def _last_failure(self) -> str:
+        """What the till's log says of its last failure: the end of the traceback."""
+        lines = (self.folder / "till.log").read_text(encoding="utf-8", errors="replace").splitlines()
+        failed = next((line for line in reversed(lines) if '"local-api-failed"' in line), "")
+        return failed[-failure_characters_max:] or "its log says nothing"
 
     async def _sign_in(self) -> None:
         cashier = self.store.cashier
