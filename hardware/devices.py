@@ -13,7 +13,7 @@ from typing import Any, Literal
 import structlog
 
 from hardware.displays import DisplayDriver, DisplaySetting
-from hardware.plug_events import plugged_in
+from hardware.plug_events import PlugWatch
 from hardware.printers.escpos_driver import PrinterDriver, Timing
 from hardware.printers.leftover import Leftover
 from hardware.printers.profiles import profile as profile_named
@@ -145,8 +145,12 @@ class DeviceOwner:
         failures = 0
         try:
             while True:
-                failures = 0 if await self._once() else failures + 1
-                await self._wait(failures)
+                watch = PlugWatch(self.device.address)
+                if await self._once():
+                    failures, watch = 0, PlugWatch(self.device.address)
+                else:
+                    failures += 1
+                await self._wait(failures, watch)
         finally:
             await self._transport.close()
             self._move(Signal.CLOSED, None, "closed")
@@ -175,11 +179,11 @@ class DeviceOwner:
             await self._transport.close()
         return True
 
-    async def _wait(self, failures: int) -> None:
+    async def _wait(self, failures: int, watch: PlugWatch) -> None:
         refused = self._state in (DeviceState.FORBIDDEN, DeviceState.BUSY)
         seconds = self._refused_wait if refused else self._waits[min(failures, len(self._waits) - 1)]
         self._woken.clear()
-        ends = [asyncio.create_task(self._woken.wait()), asyncio.create_task(plugged_in(self.device.address))]
+        ends = [asyncio.create_task(self._woken.wait()), asyncio.create_task(watch.noticed())]
         try:
             await asyncio.wait(ends, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:

@@ -19,6 +19,10 @@ UDEV_CONTROL = Path("/run/udev/control")
 _SUBSYSTEMS = {SerialAddress: "tty", UsbPrinterAddress: "usbmisc", HidAddress: "input"}
 
 
+DeviceFile = tuple[str, int, int]
+"""Path, device number, and when it was changed last."""
+
+
 def udev_module() -> Any | None:
     """The pyudev module where it is installed, and its library with it; None else."""
     try:
@@ -35,22 +39,30 @@ def started_monitor(udev: Any, subsystem: str) -> Any:
     return monitor
 
 
-async def plugged_in(address: str, *, seconds: float | None = None) -> None:
-    """Come back when a device of this kind was plugged in; cancel to give up. `seconds` between two looks."""
-    where = parse_address(address)
-    if isinstance(where, TcpAddress):
-        await asyncio.Event().wait()
-    monitor = _monitor(_SUBSYSTEMS[type(where)])
-    if monitor is not None:
-        await _event(monitor)
-        return
-    seen = _device_files(where)
-    while True:
-        await asyncio.sleep(look_seconds if seconds is None else seconds)
-        now = _device_files(where)
-        if now - seen:
+class PlugWatch:
+    """Notices a device of this kind that is plugged in from now on, so make it before the try that may fail."""
+
+    def __init__(self, address: str) -> None:
+        self._where = parse_address(address)
+        of_network = isinstance(self._where, TcpAddress)
+        self._monitor = None if of_network else _monitor(_SUBSYSTEMS[type(self._where)])
+        self._seen: frozenset[DeviceFile] = frozenset()
+        if not of_network and self._monitor is None:
+            self._seen = _device_files(self._where)
+
+    async def noticed(self, *, seconds: float | None = None) -> None:
+        """Come back when one was plugged in; cancel to give up. `seconds` between two looks."""
+        if isinstance(self._where, TcpAddress):
+            await asyncio.Event().wait()
+        if self._monitor is not None:
+            await _event(self._monitor)
             return
-        seen = now
+        while True:
+            now = _device_files(self._where)
+            if now - self._seen:
+                return
+            self._seen = now
+            await asyncio.sleep(look_seconds if seconds is None else seconds)
 
 
 def _monitor(subsystem: str) -> Any | None:
@@ -79,14 +91,14 @@ async def _event(monitor: Any) -> None:
         loop.remove_reader(monitor.fileno())
 
 
-def _device_files(where: object) -> frozenset[tuple[str, int, int]]:
+def _device_files(where: object) -> frozenset[DeviceFile]:
     """The files that the address may mean; one that was replugged or got other permissions counts as another."""
     if isinstance(where, UsbPrinterAddress):
         paths = [found.path for found in usb_printer_files()]
     else:
         assert isinstance(where, (SerialAddress, HidAddress))
         paths = [Path(where.path)]
-    files: set[tuple[str, int, int]] = set()
+    files: set[DeviceFile] = set()
     for path in paths:
         try:
             status = path.stat()

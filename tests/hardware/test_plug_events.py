@@ -13,7 +13,7 @@ import pytest
 
 from hardware import plug_events
 from hardware.devices import Device, DeviceStatus, own_scanner
-from hardware.plug_events import plugged_in, udev_module
+from hardware.plug_events import PlugWatch, udev_module
 from hardware.simulated import SimulatedScanner
 from hardware.states import DeviceState
 
@@ -27,7 +27,7 @@ def without_udev(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 async def test_a_device_file_that_appears_is_noticed_by_looking(without_udev: None, tmp_path: Path) -> None:
-    waiting = asyncio.create_task(plugged_in(f"serial:{tmp_path / 'port'}", seconds=0.01))
+    waiting = asyncio.create_task(PlugWatch(f"serial:{tmp_path / 'port'}").noticed(seconds=0.01))
     await asyncio.sleep(0)
     (tmp_path / "other").touch()
     assert not waiting.done()
@@ -35,6 +35,14 @@ async def test_a_device_file_that_appears_is_noticed_by_looking(without_udev: No
     (tmp_path / "port").touch()
 
     await asyncio.wait_for(waiting, 5)
+
+
+async def test_what_is_plugged_in_while_a_try_fails_is_noticed(without_udev: None, tmp_path: Path) -> None:
+    watch = PlugWatch(f"serial:{tmp_path / 'port'}")
+
+    (tmp_path / "port").touch()
+
+    await asyncio.wait_for(watch.noticed(seconds=3600), 5)
 
 
 async def test_a_scanner_that_is_plugged_in_is_opened_before_its_owner_would_try_again(
@@ -58,7 +66,7 @@ async def test_a_scanner_that_is_plugged_in_is_opened_before_its_owner_would_try
 
 async def test_a_printer_on_the_network_is_never_plugged_in() -> None:
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(plugged_in("tcp://192.0.2.1:9100", seconds=0.001), 0.05)
+        await asyncio.wait_for(PlugWatch("tcp://192.0.2.1:9100").noticed(seconds=0.001), 0.05)
 
 
 class Event:
@@ -92,7 +100,7 @@ async def test_an_event_of_udev_ends_the_wait_and_a_removal_does_not(
     monkeypatch.setattr(plug_events, "UDEV_CONTROL", tmp_path)
     monkeypatch.setattr(plug_events, "udev_module", object)
     monkeypatch.setattr(plug_events, "started_monitor", started)
-    waiting = asyncio.create_task(plugged_in("hid:/dev/input/by-id/none"))
+    waiting = asyncio.create_task(PlugWatch("hid:/dev/input/by-id/none").noticed())
 
     monitor.ours.send(b"remove")
     done, _ = await asyncio.wait({waiting}, timeout=0.05)
@@ -110,7 +118,7 @@ async def test_where_udev_gives_no_monitor_looking_goes_on(monkeypatch: pytest.M
     monkeypatch.setattr(plug_events, "UDEV_CONTROL", tmp_path)
     monkeypatch.setattr(plug_events, "udev_module", object)
     monkeypatch.setattr(plug_events, "started_monitor", refused)
-    waiting = asyncio.create_task(plugged_in(f"serial:{tmp_path / 'port'}", seconds=0.01))
+    waiting = asyncio.create_task(PlugWatch(f"serial:{tmp_path / 'port'}").noticed(seconds=0.01))
     await asyncio.sleep(0)
 
     (tmp_path / "port").touch()
@@ -155,7 +163,7 @@ async def test_the_real_pyudev_hears_that_a_port_was_added(monkeypatch: pytest.M
 
     monkeypatch.setattr(plug_events, "UDEV_CONTROL", tmp_path)
     monkeypatch.setattr(plug_events, "started_monitor", starting)
-    waiting = asyncio.create_task(plugged_in("serial:/dev/ttyUSB0"))
+    waiting = asyncio.create_task(PlugWatch("serial:/dev/ttyUSB0").noticed())
     await started.wait()
 
     for action, subsystem in (("add", "block"), ("remove", "tty")):
