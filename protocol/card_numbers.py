@@ -1,6 +1,7 @@
 """Texts that hold what looks like a payment card's number, and how one is shown masked (contract, section 4).
 
 14 to 19 digits, blanks and dashes between them, the first digits 3 to 6 or 2221 to 2720, and the check digit right.
+A UUID is none, though the digits of one in some thousands look like it.
 """
 
 import re
@@ -12,20 +13,33 @@ digits_max: Final = 19
 shown_first: Final = 6
 shown_last: Final = 4
 
+code_fields: Final = frozenset(
+    {"barcode", "sku", "serial", "lot", "expires", "code", "voucher_code", "receipt_number", "tender_type", "category"}
+)
+"""Fields of events that hold a code and no free text: what stands there is shown as it is."""
+
+_uuid: Final = re.compile(
+    r"(?<![0-9A-Za-z])[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}(?![0-9A-Za-z])",
+    re.ASCII | re.IGNORECASE,
+)
 _run: Final = re.compile(r"(?<!\d)\d(?:[ -]*\d){13,}(?!\d)", re.ASCII)
 _group: Final = re.compile(r"\d+", re.ASCII)
 
 
 def holds_card_number(text: str) -> bool:
     """Whether a text holds what looks like a card number."""
-    return len(text) >= digits_min and any(next(_card_spans(run[0]), None) is not None for run in _run.finditer(text))
+    return len(text) >= digits_min and any(
+        next(_card_spans(run[0]), None) is not None for part in _uuid.split(text) for run in _run.finditer(part)
+    )
 
 
 def masked(text: str) -> str:
     """The text with each card number's digits but the first six and the last four written as `*`."""
     if len(text) < digits_min:
         return text
-    return _run.sub(lambda run: _masked_run(run[0]), text)
+    ids = _uuid.findall(text)
+    parts = [_run.sub(lambda run: _masked_run(run[0]), part) for part in _uuid.split(text)]
+    return "".join(part + id_ for part, id_ in zip(parts, [*ids, ""], strict=True))
 
 
 def _masked_run(run: str) -> str:

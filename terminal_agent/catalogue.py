@@ -42,7 +42,6 @@ receipts_per_transaction_max: Final = 200
 when_damaged: Final = "delete it: all that is in it comes again from central"
 _log = structlog.get_logger()
 _products: Final[msgspec.json.Decoder[ReplicaProduct]] = msgspec.json.Decoder(ReplicaProduct)
-_receipts: Final[msgspec.json.Decoder[ReplicaReceipt]] = msgspec.json.Decoder(ReplicaReceipt)
 _encoder: Final = msgspec.json.Encoder()
 _SMALL: Final = ("setting", "cashier", "tax_group", "price_rule")
 
@@ -134,9 +133,9 @@ class Catalogue:
         ]
 
     def receipts(self, receipt_number: str) -> list[ReplicaReceipt]:
-        """The replica's receipts of that number."""
+        """The replica's receipts of that number that can be read."""
         rows = self._reader.execute("select data from receipts where receipt_number = ?", (receipt_number,))
-        return [_receipts.decode(row[0]) for row in rows.fetchall()]
+        return _read_all([row[0] for row in rows.fetchall()], ReplicaReceipt)
 
     def counts(self) -> dict[str, int]:
         """How many products, barcodes and receipts are here."""

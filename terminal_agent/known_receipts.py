@@ -10,7 +10,7 @@ from protocol.refund import GivenBack, SoldLine, add_given, amount_of, given_of_
 from protocol.totals import TaxAmount
 from terminal_agent.catalogue import Catalogue
 from terminal_agent.register.terms import KnownReceipt
-from terminal_agent.replica import ReplicaReceipt, short_sale
+from terminal_agent.replica import ReplicaReceipt, readable, short_sale
 
 
 def find_receipt(
@@ -24,7 +24,7 @@ def find_receipt(
     `told` is what central answered just now, where it was asked.
     """
     own = own_receipt(connection, receipt_number)
-    of_central = list(told) or catalogue.receipts(receipt_number)
+    of_central = readable(told or catalogue.receipts(receipt_number))
     if own is not None:
         document, day = own
         element = next((of for of in of_central if _is_of(of, document)), None)

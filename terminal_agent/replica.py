@@ -1,11 +1,13 @@
 """Entities as central sends them down (contract, sections 2, 5, 12), read leniently: unknown fields are passed over."""
 
+from collections.abc import Iterable
 from datetime import date, datetime, time
 from typing import Any, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
+import structlog
 from msgspec import Struct
 
 from protocol.events import Line, PriceMode, Sale, TaxRounding, Tender
@@ -14,6 +16,8 @@ from protocol.multibuy import Multibuy
 from protocol.pricing import PriceRule, RuleKind
 from protocol.refund import GivenBack
 from protocol.tax import Tax, TaxGroup, components_at
+
+_log = structlog.get_logger()
 
 
 class ProductBarcode(Struct, frozen=True):
@@ -129,6 +133,12 @@ class ReplicaCashier(Struct, frozen=True):
     pin: PinHash | None = None
 
 
+class RefundableTax(Struct, frozen=True):
+    code: str
+    rate_ppm: int
+    amount_minor: int
+
+
 class ReplicaRefundable(Struct, frozen=True):
     """What central says a line has left."""
 
@@ -136,13 +146,13 @@ class ReplicaRefundable(Struct, frozen=True):
     refundable_quantity_milli: int
     refundable_amount_minor: int
     refundable_discount_minor: int = 0
-    refundable_taxes: tuple[dict[str, Any], ...] = ()
+    refundable_taxes: tuple[RefundableTax, ...] = ()
 
     def left(self) -> GivenBack:
         taxes: dict[tuple[str, int], int] = {}
         for row in self.refundable_taxes:
-            key = (str(row["code"]), int(row["rate_ppm"]))
-            taxes[key] = taxes.get(key, 0) + int(row["amount_minor"])
+            key = (row.code, row.rate_ppm)
+            taxes[key] = taxes.get(key, 0) + row.amount_minor
         return GivenBack(
             self.refundable_quantity_milli, self.refundable_amount_minor, self.refundable_discount_minor, taxes
         )
@@ -203,6 +213,22 @@ _short_sales: msgspec.json.Decoder[ShortSale] = msgspec.json.Decoder(ShortSale)
 def short_sale(receipt: ReplicaReceipt) -> Sale:
     """The sale of a replica's receipt. Raises `msgspec.DecodeError`."""
     return _short_sales.decode(receipt.payload).sale()
+
+
+def readable(receipts: Iterable[ReplicaReceipt]) -> list[ReplicaReceipt]:
+    """Those whose sale can be read; another is said in the log and passed over, so that a terminal's own receipt is
+    voided and refunded by its own journal.
+    """
+    kept = []
+    for receipt in receipts:
+        try:
+            if receipt.kind == "SALE":
+                short_sale(receipt)
+        except msgspec.DecodeError as error:
+            _log.error("replica-receipt-unreadable", business_date=receipt.business_date.isoformat(), error=str(error))
+        else:
+            kept.append(receipt)
+    return kept
 
 
 def taxes_of(group: TaxGroup | None, location_id: str, day: date) -> tuple[Tax, ...]:

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from central.sales.applied_event import AppliedEvent
-from protocol.card_numbers import digits_min, holds_card_number
+from protocol.card_numbers import code_fields, digits_min, holds_card_number
 from protocol.events import CashMovement, Line, NoSale, Refund, Sale, ShiftClose, ShiftOpen, TillLog, read_line
 from protocol.tax import Tax, TaxFactorError
 from protocol.totals import TaxedLine, tax_amounts, undiscounted_amount
@@ -283,14 +283,11 @@ _digits: Final = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x78 for byte in range(
 _digits_run: Final = b"0" * digits_min
 _payload_key: Final = b'"payload":'
 _ids: Final = re.compile(rb'_id":"[0-9a-f-]{36}"')
-_codes: Final = frozenset(
-    {"barcode", "sku", "serial", "lot", "expires", "code", "voucher_code", "receipt_number", "tender_type", "category"}
-)
 
 
 def _fields_with_card_numbers(value: Any, name: str) -> list[str]:
     if isinstance(value, str):
-        return [name] if name not in _codes and not name.endswith("_id") and holds_card_number(value) else []
+        return [name] if name not in code_fields and not name.endswith("_id") and holds_card_number(value) else []
     if isinstance(value, dict):
         return [found for key, inner in value.items() for found in _fields_with_card_numbers(inner, key)]
     if isinstance(value, list):

@@ -13,7 +13,7 @@ from central.ledger.posting import EventKey
 from central.sales.receipts import SQL, stored_lines
 from central.sales.refunds import Given, read_taxes, refundable_lines
 from central.tenant_session import TenantSession
-from protocol.card_numbers import masked
+from protocol.card_numbers import code_fields, masked
 from protocol.events import Sale, read_line, read_payload
 from protocol.refund import GivenBack
 
@@ -156,11 +156,14 @@ async def _voids(session: TenantSession, receipt_ids: Sequence[UUID]) -> Mapping
 
 
 def without_card_numbers(value: Any) -> Any:
-    """A value with every text in it masked where it holds what looks like a card number."""
+    """A value with every free text in it masked where it holds what looks like a card number."""
     if isinstance(value, str):
         return masked(value)
     if isinstance(value, dict):
-        return {name: without_card_numbers(inner) for name, inner in value.items()}
+        return {
+            name: inner if name in code_fields and isinstance(inner, str) else without_card_numbers(inner)
+            for name, inner in value.items()
+        }
     if isinstance(value, list):
         return [without_card_numbers(inner) for inner in value]
     return value

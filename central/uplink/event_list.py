@@ -26,7 +26,7 @@ from central import terminals
 from central.http import Invalid, NotFound, PageQuery, Request, page
 from central.tenant_session import TenantSession
 from central.terminals.repository import terminal
-from protocol.card_numbers import digits_min, masked
+from protocol.card_numbers import code_fields, digits_min, masked
 from protocol.events import Envelope as WireEnvelope
 from protocol.events import read_line
 
@@ -98,7 +98,10 @@ class EventList(Struct, frozen=True):
 
 
 _envelopes = msgspec.json.Decoder(Envelope)
-_string: Final = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_string: Final = re.compile(
+    rb'"(?:%b)"\s*:\s*"(?:[^"\\]|\\.)*"|"(?:[^"\\]|\\.)*"' % "|".join(sorted(code_fields)).encode()
+)
+_code: Final = re.compile(rb'"[a-z_]+"\s*:')
 
 
 async def list_events(request: Request, session: TenantSession) -> EventList:
@@ -163,12 +166,12 @@ def _opened(line: bytes) -> Envelope | WireEnvelope:
 
 
 def _without_card_number(string: re.Match[bytes]) -> bytes:
-    """A JSON string as it was written, unless it holds what looks like a card number: that is shown masked.
+    """A JSON string as it was written, unless it is free text that holds what looks like a card number: that is masked.
 
     Python's own decoder reads it, for a payload that was held as unreadable may hold half a surrogate.
     """
     written = string[0]
-    if len(written) < digits_min:
+    if len(written) < digits_min or _code.match(written):
         return written
     text = json.loads(written)
     shown = masked(text)

@@ -398,6 +398,26 @@ def test_the_events_show_a_card_number_only_masked(shop: Shop, register: Registe
     assert "5500005555555559" not in text
 
 
+def test_ids_and_codes_whose_digits_look_like_a_card_number_are_shown_as_they_are(
+    shop: Shop, register: Register
+) -> None:
+    """One UUID in some six hundred holds such digits, and so does one GTIN-14 in twenty."""
+    ids: dict[str, Any] = {
+        "sale_id": "01a22605-7759-7151-8f30-4d0b9c14ef2e",
+        "shift_id": "01a22603-3932-7053-8f99-c09bceea590b",
+    }
+    sale = register.sell(shop.wine(barcode="30569309025904"), **ids)
+    push = register.till.push()
+
+    receipt = shop.tenant.owner.get(f"/v1/receipts/{sale['receipt_number']}").json["receipts"][0]["payload"]
+    event = shop.tenant.owner.get("/v1/events", terminal_id=register.till.terminal_id).json["events"][0]["payload"]
+
+    assert [one["code"] for one in push["exceptions"] if one["code"] == "card-number-found"] == []
+    for shown in (receipt, event):
+        assert {name: shown[name] for name in ids} == ids
+        assert shown["lines"][0]["barcode"] == "30569309025904"
+
+
 @pytest.mark.parametrize("number", ["4111 1111 1111 1112", "1234 5678 9012 3456", "411111111111", "9" * 16])
 def test_what_is_no_card_number_raises_nothing(shop: Shop, register: Register, number: str) -> None:
     register.sell(shop.wine(), tenders=[tender("CARD", 999, reference=number)])

@@ -1,8 +1,11 @@
 """What looks like a card number is shown with its first six and last four digits alone."""
 
 import time
+from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from protocol.card_numbers import holds_card_number, masked
 
@@ -60,6 +63,30 @@ def test_anything_else_is_left_as_it_is(text: str) -> None:
     """A wrong check digit, another first digit, a barcode, digits glued to more, a date."""
     assert not holds_card_number(text)
     assert masked(text) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["01a22603-3932-7053-8f99-c09bceea590b", "sale 01A22605-7759-7151-8F30-4D0B9C14EF2E is void"]
+)
+def test_a_uuid_is_none_whatever_its_digits(text: str) -> None:
+    assert not holds_card_number(text)
+    assert masked(text) == text
+
+
+@given(st.uuids(version=4), st.text(max_size=20))
+def test_every_uuid_is_left_as_it_is(one: UUID, before: str) -> None:
+    assert masked(f"{before} {one}").endswith(f" {one}")
+
+
+def test_a_card_number_beside_a_uuid_is_masked() -> None:
+    one = "01a22603-3932-7053-8f99-c09bceea590b"
+
+    assert masked(f"4111111111111111 {one} 4111111111111111") == f"411111******1111 {one} 411111******1111"
+
+
+@pytest.mark.parametrize("text", ["x01a22603-3932-7053-8f99-c09bceea590b", "41111111-1111-1111-1111-111111111111"])
+def test_what_only_looks_like_a_uuid_is_looked_at(text: str) -> None:
+    assert holds_card_number(text)
 
 
 def test_a_hostile_text_takes_no_longer_than_its_length() -> None:

@@ -84,6 +84,7 @@ class LoneCounter:
 
     folder: Path
     journal: Journal
+    catalogue: Catalogue
     checkout: Checkout
 
     def sign_in(self) -> None:
@@ -167,7 +168,7 @@ async def counter(folder: Path, *, boot_id: str = "boot 1", reserve_bytes: int =
         questions=alone,
         boot_id=boot_id,
     )
-    made = LoneCounter(folder, journal, checkout)
+    made = LoneCounter(folder, journal, catalogue, checkout)
     made.sign_in()
     try:
         yield made
