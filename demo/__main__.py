@@ -8,6 +8,7 @@ import contextlib
 import random
 import secrets
 import shutil
+import signal
 import sys
 import time
 from collections import defaultdict
@@ -285,9 +286,7 @@ class Chain:
 
     async def close(self) -> None:
         """Stop everything that was started."""
-        for till in self.tills:
-            with contextlib.suppress(ProcessLookupError):
-                await till.unplug()
+        await asyncio.gather(*(till.unplug() for till in self.tills))
         await self.central.stop()
 
     def invite(self) -> None:
@@ -306,7 +305,10 @@ class Chain:
 
 
 async def play(folder: Path, baskets: list[Basket], seed: int, *, keep: bool) -> int:
-    """One run; 0 where everything agrees."""
+    """One run; 0 where everything agrees. A SIGTERM ends it as Ctrl-C does: nothing that it started stays behind."""
+    playing = asyncio.current_task()
+    assert playing is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, playing.cancel)
     chain = Chain(folder, baskets, seed)
     timeout = aiohttp.ClientTimeout(total=120)
     async with aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0)) as client:
@@ -366,6 +368,8 @@ def main(seed: int | None, baskets: int | None, keep: bool, folder: Path) -> Non
         code = 1
     except* KeyboardInterrupt:
         code = 130
+    except* asyncio.CancelledError:
+        code = 143
     sys.exit(code)
 
 
