@@ -20,7 +20,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from central.database import load_queries
+from central.database import load_queries, packed
 from central.tenant_session import TenantSession
 from protocol.downlink import Entity
 
@@ -66,11 +66,11 @@ async def record(session: TenantSession, changes: Sequence[RecordedChange]) -> N
         QUERIES.record,
         session.tenant_id,
         len(rows),
-        [row.scope for row in rows],
+        packed([row.scope for row in rows]),
         [row.entity for row in rows],
         [row.id for row in rows],
-        [row.deleted for row in rows],
-        [row.dated_on for row in rows],
+        packed([row.deleted for row in rows]),
+        packed([row.dated_on for row in rows]),
     )
     if inserted != f"INSERT 0 {len(rows)}":
         raise RuntimeError(f"{len(rows)} changes were to be recorded, PostgreSQL says {inserted}")

@@ -48,6 +48,7 @@ _safe_headers: Final = {
     "Cache-Control": "no-store",
     "Server": "tillstream",
 }
+_json_headers: Final = {**_safe_headers, "Content-Type": "application/json"}
 
 
 def handle(route: Route, services: Services) -> Handler:
@@ -149,12 +150,10 @@ def _response(request: Request, answer: Any, database_seconds: float) -> web.Res
 
 
 def _encoded(request: Request, status: int, text: bytes, database_seconds: float) -> web.Response:
-    headers = request.headers
+    headers = {**(_json_headers if text else _safe_headers), **request.headers}
     if request.route.roles is not PUBLIC:
         headers["Server-Timing"] = f"db;dur={database_seconds * 1000:.2f}, cache;dur={request.cache_seconds * 1000:.2f}"
-    return web.Response(
-        body=text or None, status=status, content_type="application/json" if text else None, headers=headers
-    )
+    return web.Response(body=text or None, status=status, headers=headers)
 
 
 class Guard:
@@ -216,7 +215,7 @@ async def _answered(http: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 def _safe(response: web.StreamResponse) -> web.StreamResponse:
-    if not response.prepared:
+    if not response.prepared and hdrs.SERVER not in response.headers:
         for name, value in _safe_headers.items():
             response.headers.setdefault(name, value)
     return response

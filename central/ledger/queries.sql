@@ -11,7 +11,7 @@ added as (
     insert into till.daily_balances as b (tenant_id, business_date, location_id, account, amount_minor)
     select k.tenant_id, u.business_date, u.location_id, u.account, u.amount_minor
     from taken k,
-         unnest($13::date[], $14::uuid[], $15::text[], $16::text::numeric[])
+         unnest($13::text::date[], $14::text::uuid[], $15::text[], $16::text::numeric[])
              u (business_date, location_id, account, amount_minor)
     where k.tenant_id = $1
     on conflict (tenant_id, business_date, location_id, account) do update
@@ -24,7 +24,8 @@ insert into till.entries (
 select k.tenant_id, k.before + e.offset_in_batch, p.terminal_id, p.epoch, p.branch, p.sequence, p.location_id,
        p.business_date, e.account, e.amount_minor, $12
 from taken k,
-     unnest($3::uuid[], $4::text::integer[], $5::text::integer[], $6::text::bigint[], $7::uuid[], $8::date[])
+     unnest($3::text::uuid[], $4::text::integer[], $5::text::integer[], $6::text::bigint[], $7::text::uuid[],
+            $8::text::date[])
          with ordinality
          p (terminal_id, epoch, branch, sequence, location_id, business_date, position)
      join unnest($9::text::integer[], $10::text[], $11::text::bigint[]) with ordinality

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from central.database import load_queries, numbers
+from central.database import load_queries, numbers, packed
 from central.ledger.posting import EventKey, Posting
 from central.tenant_session import TenantSession
 
@@ -37,25 +37,21 @@ async def post(session: TenantSession, postings: Sequence[Posting], now: datetim
             balances[key] = balances.get(key, 0) + amount
     if not amounts:
         return
-    terminals, epochs, branches, sequences = zip(*[posting.key for posting in postings], strict=True)
     moved = sorted(((*key, amount) for key, amount in balances.items() if amount), key=_in_order)
     days, locations, accounts, sums = zip(*moved, strict=True) if moved else ((), (), (), ())
     written = await session.driver.execute(
         SQL.post,
         session.tenant_id,
         len(amounts),
-        terminals,
-        numbers(epochs),
-        numbers(branches),
-        numbers(sequences),
-        [posting.location_id for posting in postings],
-        [posting.business_date for posting in postings],
-        numbers(positions),
+        *map(packed, zip(*[posting.key for posting in postings], strict=True)),
+        packed([posting.location_id for posting in postings]),
+        packed([posting.business_date for posting in postings]),
+        packed(positions),
         account_column,
         numbers(amounts),
         now,
-        days,
-        locations,
+        packed(days),
+        packed(locations),
         accounts,
         numbers(sums),
     )

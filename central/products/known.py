@@ -11,22 +11,22 @@ from central.tenant_session import TenantSession
 known_ids_max: Final = 300_000
 """Ids remembered in a process, of all tenants together; the tenant that was asked for longest ago goes first."""
 
+_none: Final[frozenset[UUID]] = frozenset()
 _known: Final[OrderedDict[UUID, set[UUID]]] = OrderedDict()
 
 
-async def known(session: TenantSession, product_ids: Set[UUID]) -> set[UUID]:
-    """Those of the ids that are or were products of this tenant, withdrawn ones too.
+async def unknown(session: TenantSession, product_ids: Set[UUID]) -> Set[UUID]:
+    """Those of the ids that never were products of this tenant; withdrawn ones were.
 
     An id never becomes unknown again, so a remembered yes needs no database; a no is asked anew each time.
     """
-    remembered = _known.get(session.tenant_id, set())
-    asked = product_ids - remembered
+    asked = product_ids - _known.get(session.tenant_id, _none)
     if not asked:
-        return set(product_ids)
+        return _none
     rows = await session.driver.fetch(SQL.known_products, session.tenant_id, list(asked))
     found = {row["product_id"] for row in rows}
     session.after_commit(lambda: _remember(session.tenant_id, found))
-    return {one for one in product_ids if one in remembered} | found
+    return asked - found
 
 
 async def _remember(tenant_id: UUID, found: set[UUID]) -> None:

@@ -10,7 +10,7 @@ with daily as (
     )
     select k.tenant_id, u.*
     from till.tenants k,
-         unnest($25::date[], $26::uuid[], $27::text::numeric[], $28::text::numeric[], $29::text::numeric[],
+         unnest($25::text::date[], $26::text::uuid[], $27::text::numeric[], $28::text::numeric[], $29::text::numeric[],
                 $30::text::numeric[], $31::text::numeric[], $32::text::numeric[], $33::text::numeric[],
                 $34::text::numeric[], $35::text::numeric[], $36::text::numeric[], $37::text::numeric[],
                 $38::text::numeric[]) u
@@ -37,7 +37,7 @@ hourly as (
     )
     select k.tenant_id, u.*
     from till.tenants k,
-         unnest($39::date[], $40::uuid[], $41::text::smallint[], $42::uuid[], $43::uuid[], $44::text::numeric[],
+         unnest($39::text::date[], $40::text::uuid[], $41::text::smallint[], $42::text::uuid[], $43::text::uuid[], $44::text::numeric[],
                 $45::text::numeric[], $46::text::numeric[], $47::text::numeric[], $48::text::numeric[],
                 $49::text::numeric[], $50::text::numeric[], $51::text::numeric[], $52::text::numeric[],
                 $53::text::numeric[], $54::text::numeric[], $55::text::numeric[]) u
@@ -65,12 +65,14 @@ select k.tenant_id, m.business_date, m.location_id, m.terminal_id, m.maker_id, m
        m.cashier_id, m.hour, m.sign, m.is_refund, l.line, l.product_id, l.category, l.price_rule_id, l.approved_by,
        l.quantity_milli, l.gross_minor, l.net_minor, l.tax_minor, l.discount_minor, l.taxes::jsonb
 from till.tenants k,
-     unnest($2::date[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text::integer[], $7::text::integer[],
-            $8::text::bigint[], $9::uuid[], $10::text::smallint[], $11::text::smallint[], $12::boolean[])
+     unnest($2::text::date[], $3::text::uuid[], $4::text::uuid[], $5::text::uuid[], $6::text::integer[],
+            $7::text::integer[], $8::text::bigint[], $9::text::uuid[], $10::text::smallint[], $11::text::smallint[],
+            $12::text::boolean[])
          with ordinality
          m (business_date, location_id, terminal_id, maker_id, epoch, branch, sequence, cashier_id, hour, sign,
             is_refund, position)
-     join unnest($13::text::integer[], $14::text::integer[], $15::uuid[], $16::text[], $17::uuid[], $18::uuid[],
+     join unnest($13::text::integer[], $14::text::integer[], $15::text::uuid[], $16::text[], $17::text::uuid[],
+                 $18::text::uuid[],
                  $19::text::bigint[], $20::text::bigint[], $21::text::bigint[], $22::text::bigint[],
                  $23::text::bigint[], $24::text[])
          l (position, line, product_id, category, price_rule_id, approved_by, quantity_milli, gross_minor, net_minor,

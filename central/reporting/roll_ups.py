@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from central.database import load_queries, numbers, sparse
+from central.database import load_queries, numbers, packed, sparse
 from central.ledger.accounts import shortened
 from central.sales.movement import MovedLine, Movement
 from central.tenant_session import TenantSession
@@ -66,11 +66,11 @@ async def roll_up(session: TenantSession, movements: Sequence[Movement]) -> None
     written = await session.driver.execute(
         SQL.roll_up,
         session.tenant_id,
-        *_head_columns(heads),
+        *map(packed, _columns(heads, 11)),
         *_line_columns(lines),
-        *_columns(days, 2),
+        *map(packed, _columns(days, 2)),
         *map(numbers, zip(*[daily[key] for key in days], strict=True)),
-        *_hour_columns(hours),
+        *map(packed, _columns(hours, 5)),
         *map(numbers, zip(*[hourly[key] for key in hours], strict=True)),
     )
     if written != f"INSERT 0 {len(lines)}":
@@ -139,42 +139,14 @@ def _line(position: int, line: MovedLine, sign: int) -> tuple[Any, ...]:
     )
 
 
-def _head_columns(heads: Sequence[tuple[Any, ...]]) -> tuple[object, ...]:
-    days, locations, terminals, makers, epochs, branches, sequences, cashiers, hours, signs, refunds = _columns(
-        heads, 11
-    )
-    return (
-        days,
-        locations,
-        terminals,
-        makers,
-        numbers(epochs),
-        numbers(branches),
-        numbers(sequences),
-        sparse(cashiers),
-        numbers(hours),
-        numbers(signs),
-        refunds,
-    )
-
-
 def _line_columns(lines: Sequence[tuple[Any, ...]]) -> tuple[object, ...]:
     positions, line, products, categories, rules, approvals, *figures, taxes = _columns(lines, 12)
     return (
-        numbers(positions),
-        numbers(line),
-        sparse(products),
+        *map(packed, (positions, line, products)),
         sparse(categories),
-        sparse(rules),
-        sparse(approvals),
-        *map(numbers, figures),
+        *map(packed, (sparse(rules), sparse(approvals), *figures)),
         sparse(taxes),
     )
-
-
-def _hour_columns(keys: Sequence[HourlyKey]) -> tuple[object, ...]:
-    days, locations, hours, terminals, cashiers = _columns(keys, 5)
-    return days, locations, numbers(hours), terminals, cashiers
 
 
 def taxes_text(taxes: Sequence[LineTax], sign: int) -> str | None:

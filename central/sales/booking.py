@@ -10,7 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from central.ledger.posting import Entries, Posting, cash_of, entries_of
-from central.products.known import known as known_products
+from central.products.known import unknown as unknown_products
 from central.sales import receipts, refunds, voids, waiting
 from central.sales.applied_event import AppliedEvent
 from central.sales.batch import Batch
@@ -59,8 +59,8 @@ async def _check(batch: Batch, events: Sequence[AppliedEvent]) -> None:
         for line in payload.lines
         if line.product_id is not None
     }
-    known = await known_products(batch.session, named) if named else frozenset()
-    facts = {location_id: Facts(place, known) for location_id, place in batch.places.items()}
+    unknown = await unknown_products(batch.session, named)
+    facts = {location_id: Facts(place, unknown) for location_id, place in batch.places.items()}
     for applied in events:
         for code, detail in findings(applied, facts[applied.location_id]):
             batch.booked.exceptions.append(NewException(applied.key, code, detail))

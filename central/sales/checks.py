@@ -32,10 +32,12 @@ class Place(Struct, frozen=True):
 
 
 class Facts(Struct, frozen=True):
-    """What the checks go by besides the event: its place, and the products that were ever in the catalogue."""
+    """What the checks go by besides the event: its place, and which of the products that it may name never were in the
+    catalogue.
+    """
 
     place: Place
-    known_products: Collection[UUID]
+    unknown_products: Collection[UUID]
 
 
 Check: TypeAlias = Callable[[AppliedEvent, Facts], str | None]
@@ -123,10 +125,9 @@ def tender_mismatch(applied: AppliedEvent, facts: Facts) -> str | None:
 def unknown_product(applied: AppliedEvent, facts: Facts) -> str | None:
     """Lines whose product was never in the catalogue; a line that names none raises nothing."""
     payload = applied.event.payload
-    if not isinstance(payload, Sale | Refund):
+    if not facts.unknown_products or not isinstance(payload, Sale | Refund):
         return None
-    known = facts.known_products
-    unknown = [str(line.line) for line in payload.lines if line.product_id is not None and line.product_id not in known]
+    unknown = [str(line.line) for line in payload.lines if line.product_id in facts.unknown_products]
     return f"not in the catalogue: line {', '.join(unknown[:20])}" if unknown else None
 
 

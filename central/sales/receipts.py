@@ -8,7 +8,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Struct
 
-from central.database import load_queries, sparse
+from central.database import load_queries, packed, sparse
 from central.ledger.posting import EventKey
 from central.sales.applied_event import AppliedEvent
 from central.tenant_session import TenantSession
@@ -59,8 +59,16 @@ async def meet(
     if not rows:
         return Met({}, frozenset())
     rows.sort(key=lambda row: (row[0].int, row[1]))
-    columns = [sparse(column) for column in zip(*rows, strict=True)]
-    found = await session.driver.fetch(SQL.meet_receipts, session.tenant_id, *columns, now)
+    *columns, numbers, originals, exchanges = zip(*rows, strict=True)
+    found = await session.driver.fetch(
+        SQL.meet_receipts,
+        session.tenant_id,
+        *map(packed, columns),
+        numbers,
+        packed(sparse(originals)),
+        packed(sparse(exchanges)),
+        now,
+    )
     new: dict[ReceiptId, bool] = {}
     taken = set()
     for receipt_id, is_refund, was_awaited, number_taken in found:

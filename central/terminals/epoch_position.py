@@ -6,7 +6,7 @@ order of their keys, so that two batches never wait for each other in a circle, 
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 from msgspec import Struct
@@ -20,8 +20,8 @@ EpochKeyPair: TypeAlias = tuple[UUID, int]
 _NO_RANGE: Final = "{}"
 
 
-class EpochPosition(Struct, frozen=True, kw_only=True):
-    """An epoch's row, as it is under the lock."""
+class EpochPosition(Struct, frozen=True):
+    """An epoch's row, as it is under the lock; its fields are the columns of `lock_positions`, in their order."""
 
     terminal_id: UUID
     epoch: int
@@ -103,15 +103,12 @@ def shown(ranges: Ranges) -> Ranges:
     return ranges[:ranges_max]
 
 
-def positions_by_key(rows: Sequence[Mapping[str, object]]) -> dict[EpochKeyPair, EpochPosition]:
+def positions_by_key(rows: Sequence[Mapping[str, Any]]) -> dict[EpochKeyPair, EpochPosition]:
     """The rows of `lock_positions` or `positions` as structs."""
     found: dict[EpochKeyPair, EpochPosition] = {}
     for row in rows:
-        position = _position(dict(row))
-        found[position.terminal_id, position.epoch] = position
+        terminal_id, epoch, *more = row.values()
+        queued, lost = read_ranges(more[7]), read_ranges(more[13])
+        more[7], more[13] = queued, lost
+        found[terminal_id, epoch] = EpochPosition(terminal_id, epoch, *more)
     return found
-
-
-def _position(row: dict[str, object]) -> EpochPosition:
-    queued, lost = read_ranges(str(row.pop("queued"))), read_ranges(str(row.pop("lost")))
-    return EpochPosition(queued=queued, lost=lost, **row)  # type: ignore[arg-type]  # the columns are its fields

@@ -9,7 +9,7 @@ from uuid import UUID
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Struct
 
-from central.database import load_queries
+from central.database import load_queries, packed
 from central.tenant_session import TenantSession
 from central.terminals.epoch_position import (
     EpochKeyPair,
@@ -64,7 +64,7 @@ def cached_public_key(tenant_id: UUID, terminal_id: UUID, epoch: int) -> EpochKe
 async def lock_positions(session: TenantSession, keys: Sequence[EpochKeyPair]) -> dict[EpochKeyPair, EpochPosition]:
     """Lock and read the positions of some epochs; one that does not exist is not in the answer."""
     rows = await session.driver.fetch(
-        QUERIES.lock_positions, session.tenant_id, [key[0] for key in keys], [key[1] for key in keys]
+        QUERIES.lock_positions, session.tenant_id, packed([key[0] for key in keys]), packed([key[1] for key in keys])
     )
     return positions_by_key(rows)
 
@@ -85,14 +85,14 @@ async def move_positions(session: TenantSession, moves: Sequence[PositionMove], 
     moved = await session.driver.execute(
         QUERIES.move_positions,
         session.tenant_id,
-        [move.terminal_id for move in moves],
-        [move.epoch for move in moves],
-        [move.applied_through for move in moves],
+        packed([move.terminal_id for move in moves]),
+        packed([move.epoch for move in moves]),
+        packed([move.applied_through for move in moves]),
         [move.applied_hash for move in moves],
         [write_ranges(move.queued) for move in moves],
-        [move.stored_lines for move in moves],
-        [move.last_created_at for move in moves],
-        [move.receipt_counter for move in moves],
+        packed([move.stored_lines for move in moves]),
+        packed([move.last_created_at for move in moves]),
+        packed([move.receipt_counter for move in moves]),
         seen_at,
     )
     if moved != f"UPDATE {len(moves)}":

@@ -4,7 +4,7 @@ select e.terminal_id, e.epoch, e.location_id, e.receipt_prefix, e.enrolled_at, e
        e.applied_through, e.applied_hash, e.queued::text as queued, e.stored_lines, e.last_created_at,
        e.receipt_counter, e.forked, e.branched, e.lost::text as lost
 from till.epochs e
-join unnest($2::uuid[], $3::integer[]) as k (terminal_id, epoch)
+join unnest($2::text::uuid[], $3::text::integer[]) as k (terminal_id, epoch)
     on e.terminal_id = k.terminal_id and e.epoch = k.epoch
 where e.tenant_id = $1
 order by e.terminal_id, e.epoch
@@ -20,8 +20,8 @@ set applied_through = m.applied_through,
     last_created_at = m.last_created_at,
     receipt_counter = m.receipt_counter,
     last_seen_at = coalesce($10, e.last_seen_at)
-from unnest($2::uuid[], $3::integer[], $4::bigint[], $5::text[], $6::text[], $7::bigint[], $8::timestamptz[],
-            $9::bigint[])
+from unnest($2::text::uuid[], $3::text::integer[], $4::text::bigint[], $5::text[], $6::text[], $7::text::bigint[],
+            $8::text::timestamptz[], $9::text::bigint[])
     as m (terminal_id, epoch, applied_through, applied_hash, queued, stored_lines, last_created_at, receipt_counter)
 where e.tenant_id = $1 and e.terminal_id = m.terminal_id and e.epoch = m.epoch
 

@@ -7,8 +7,7 @@ itself wait alone; every queue is bounded, and past the bound a body is refused 
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeAlias
 from uuid import UUID
 
@@ -76,47 +75,46 @@ class GroupCommit:
         self._bytes = 0
         self._turns: dict[tuple[UUID, UUID], _Turn] = {}
 
-    @contextmanager
-    def admitted(self, tenant_id: UUID, terminal_id: UUID) -> Iterator[None]:
-        """A place for one more body. Raises `Overloaded` where there is none."""
+    async def take(self, tenant_id: UUID, terminal_id: UUID, receive: Callable[[], Awaitable[Delivery]]) -> Outcome:
+        """Receive a body once there is a place for it and it is its terminal's turn, and have it stored, ordered and
+        booked: one body of a terminal at a time.
+
+        Raises `Overloaded` where there is no place, where the turn does not come within `turn_seconds_max`, and at once
+        where `bodies_per_terminal_max` wait already; what `receive` raises; `DatabaseUnavailable` and `Internal`.
+        """
         mine = self._bodies.get(tenant_id, 0)
         if self._bodies_in_all >= bodies_max or mine >= bodies_per_tenant_max or self._bytes >= bytes_max:
             raise Overloaded(retry_after=_spread(terminal_id))
         self._bodies_in_all += 1
         self._bodies[tenant_id] = mine + 1
         try:
-            yield
+            return await self._take_in_turn(tenant_id, terminal_id, receive)
         finally:
             self._bodies_in_all -= 1
             self._bodies[tenant_id] -= 1
             if not self._bodies[tenant_id]:
                 del self._bodies[tenant_id]
 
-    @contextmanager
-    def counted(self, size: int) -> Iterator[None]:
-        """Count the lines of a body that was read, until it is answered."""
-        self._bytes += size
-        try:
-            yield
-        finally:
-            self._bytes -= size
-
-    @asynccontextmanager
-    async def turn(self, tenant_id: UUID, terminal_id: UUID) -> AsyncIterator[None]:
-        """The terminal's turn: one body at a time. Raises `Overloaded` after `turn_seconds_max`, and at once where
-        `bodies_per_terminal_max` wait already."""
+    async def _take_in_turn(
+        self, tenant_id: UUID, terminal_id: UUID, receive: Callable[[], Awaitable[Delivery]]
+    ) -> Outcome:
         key = (tenant_id, terminal_id)
-        turn = self._turns.setdefault(key, _Turn(asyncio.Lock()))
+        turn = self._turns.get(key)
+        if turn is None:
+            turn = self._turns[key] = _Turn(asyncio.Lock())
         if turn.bodies >= bodies_per_terminal_max:
             raise Overloaded("too many bodies of this terminal wait already", retry_after=_spread(terminal_id))
         turn.bodies += 1
         try:
-            if turn.lock.locked():
-                await _acquire(turn.lock, terminal_id)
-            else:
-                await turn.lock.acquire()
+            await _acquire(turn.lock, terminal_id)
             try:
-                yield
+                delivery = await receive()
+                size = sum(map(len, delivery.body.lines))
+                self._bytes += size
+                try:
+                    return await self.submit(tenant_id, delivery)
+                finally:
+                    self._bytes -= size
             finally:
                 turn.lock.release()
         finally:
@@ -127,7 +125,10 @@ class GroupCommit:
     async def submit(self, tenant_id: UUID, delivery: Delivery) -> Outcome:
         """Have a body stored, ordered and booked. Raises `DatabaseUnavailable`, and `Internal` for our own faults."""
         waiting = _Waiting(delivery, asyncio.get_running_loop().create_future())
-        self._queues.setdefault(tenant_id, deque()).append(waiting)
+        queue = self._queues.get(tenant_id)
+        if queue is None:
+            queue = self._queues[tenant_id] = deque()
+        queue.append(waiting)
         self._waiting_events[tenant_id] += len(delivery.body.lines)
         self._line_up(tenant_id)
         self._start()
@@ -243,6 +244,9 @@ class GroupCommit:
 
 
 async def _acquire(lock: asyncio.Lock, terminal_id: UUID) -> None:
+    if not lock.locked():
+        await lock.acquire()
+        return
     try:
         async with asyncio.timeout(turn_seconds_max):
             await lock.acquire()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from central.database import load_queries, numbers, sparse
+from central.database import load_queries, packed, sparse
 from central.tenant_session import TenantSession
 from central.terminals import EpochPosition
 from central.uplink.lines import Line, Row, State, chain, stored_line
@@ -27,16 +27,25 @@ def check_count(status: str, expected: int) -> None:
 async def insert_events(session: TenantSession, rows: Sequence[Row]) -> None:
     """Store lines (`lines.row_of`), which none of these keys has yet."""
     if rows:
-        terminals, epochs, branches, sequences, *columns = zip(*sorted(rows, key=_row_key), strict=True)
-        keys = terminals, numbers(epochs), numbers(branches), numbers(sequences)
+        columns = list(zip(*sorted(rows, key=_row_key), strict=True))
+        states, types, kinds, cashiers, locations, days, received, hashes, signatures, lines = columns[4:]
         written = await session.driver.execute(
-            QUERIES.insert_events, session.tenant_id, *keys, *[sparse(column) for column in columns]
+            QUERIES.insert_events,
+            session.tenant_id,
+            *map(packed, columns[:4]),
+            states,
+            types,
+            sparse(kinds),
+            *map(packed, (cashiers, locations, days, received)),
+            hashes,
+            sparse(signatures),
+            lines,
         )
         check_count(written, len(rows))
 
 
 def _row_key(row: Row) -> Any:
-    return row[:4]
+    return row[0].int, row[1:4]
 
 
 async def move_states(session: TenantSession, moves: Sequence[tuple[Line, State]]) -> None:

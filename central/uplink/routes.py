@@ -1,5 +1,6 @@
 """The uplink's calls: a terminal's events, and what an owner does about branches and lost sequences."""
 
+from functools import partial
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
@@ -24,7 +25,7 @@ from central.uplink import resolutions
 from central.uplink.body import open_body
 from central.uplink.decoding import read_encoding
 from central.uplink.event_list import EventList, EventQuery, list_events
-from central.uplink.ingest import Delivery, Outcome
+from central.uplink.ingest import Delivery
 from central.uplink.resolutions import BranchList
 from central.uplink.uplink import Uplink
 from protocol.events import integer_max
@@ -62,9 +63,9 @@ async def take_events(request: Request) -> UplinkAnswer:
     uplink = request.services.of(Uplink)
     terminal_id, epoch = _terminal(request)
     try:
-        with uplink.queue.admitted(request.tenant_id, terminal_id):
-            async with uplink.queue.turn(request.tenant_id, terminal_id):
-                outcome = await _take(request, uplink, terminal_id, epoch)
+        outcome = await uplink.queue.take(
+            request.tenant_id, terminal_id, partial(_receive, request, terminal_id, epoch)
+        )
     except (Overloaded, terminals.Revoked):
         raise
     except Problem:
@@ -75,7 +76,7 @@ async def take_events(request: Request) -> UplinkAnswer:
     return outcome
 
 
-async def _take(request: Request, uplink: Uplink, terminal_id: UUID, epoch: int) -> Outcome:
+async def _receive(request: Request, terminal_id: UUID, epoch: int) -> Delivery:
     http = request.http
     encoding = read_encoding(http.headers.get("Content-Encoding"))
     if http.content_type != content_type or encoding is None:
@@ -83,9 +84,7 @@ async def _take(request: Request, uplink: Uplink, terminal_id: UUID, epoch: int)
     raw = await read_body(http, body_bytes_max, seconds_max=body_seconds_max)
     key = await _key(request, terminal_id, epoch)
     body = open_body(raw, encoding, _signature(http), key.key)
-    delivery = Delivery(terminal_id=terminal_id, epoch=epoch, body=body, received_at=request.services.clock())
-    with uplink.queue.counted(sum(map(len, body.lines))):
-        return await uplink.queue.submit(request.tenant_id, delivery)
+    return Delivery(terminal_id=terminal_id, epoch=epoch, body=body, received_at=request.services.clock())
 
 
 def _terminal(request: Request) -> tuple[UUID, int]:

@@ -1,11 +1,13 @@
 """Columns as PostgreSQL reads them."""
 
+from datetime import UTC, date, datetime
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 import pytest
 
-from central.database import id_list, numbers, sparse
+from central.database import id_list, numbers, packed, sparse
 from protocol.events import amount_max
 
 
@@ -39,3 +41,22 @@ async def test_a_column_that_holds_nothing_is_null_in_every_row(superuser_addres
 
     assert [tuple(row) for row in rows] == [(1, None, None), (2, "b", None)]
     await connection.close()
+
+
+COLUMNS: list[tuple[str, list[Any]]] = [
+    ("uuid", [UUID(int=0), None, UUID("01a22605-7759-7151-8f30-4d0b9c14ef2e")]),
+    ("date", [date(1, 1, 1), None, date(2026, 11, 24), date(9999, 12, 31)]),
+    ("timestamptz", [datetime(2026, 11, 24, 9, 0, 0, 123456, UTC), None, datetime(1, 1, 1, tzinfo=UTC)]),
+    ("boolean", [True, None, False]),
+    ("bigint", [0, None, -(2**63), 2**63 - 1]),
+    ("integer", []),
+]
+
+
+@pytest.mark.parametrize(("kind", "column"), COLUMNS)
+async def test_a_packed_column_arrives_as_it_is(superuser_address: str, kind: str, column: list[Any]) -> None:
+    connection = await asyncpg.connect(superuser_address)
+    try:
+        assert await connection.fetchval(f"select $1::text::{kind}[]", packed(column)) == column
+    finally:
+        await connection.close()

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from central.products import known
+from central.products import unknown
 from central.tenant_session import operator, tenant_session
 from tests.central.conftest import Central
 from tests.central.products.conftest import Shop
@@ -81,14 +81,14 @@ async def test_the_sku_and_barcodes_of_a_withdrawn_product_are_free_again(shop: 
 
 
 async def test_a_withdrawn_product_stays_known(central: Central, shop: Shop, neighbour: Shop) -> None:
-    """`known` tells what was ever in this tenant's catalogue from what was not."""
+    """`unknown` tells what never was in this tenant's catalogue from what was."""
     made = await shop.product()
     foreign = UUID((await neighbour.product())["product_id"])
     await shop.delete(f"/v1/products/{made['product_id']}")
     own, never = UUID(made["product_id"]), uuid4()
     for _ in range(2):
         async with tenant_session(central.services.database, operator(shop.tenant.tenant_id)) as session:
-            assert await known(session, {own, foreign, never}) == {own}
+            assert await unknown(session, {own, foreign, never}) == {foreign, never}
 
 
 async def test_a_change_leaves_what_it_does_not_name_and_null_clears(shop: Shop) -> None:
