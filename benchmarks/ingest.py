@@ -183,8 +183,8 @@ class Bench:
         limit = max(found.values())
         self.limit.sales_per_second.append(limit)
         self.limit.ratios.append(1.0)
-        each = max(2, sales // 4 // online_tills)
-        few = max(2, sales // 20 // online_tills)
+        each = max(2, sales // 2 // online_tills)
+        few = max(2, sales // 10 // online_tills)
         figures = {
             name: await self._counted(self.ways[name], count, work)
             for name, count, work in (

@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final
@@ -48,20 +48,20 @@ def serve(
     """Serve until SIGTERM or SIGINT. Prints one line when it listens."""
     if (tls_cert is None) != (tls_key is None):
         raise click.UsageError("--tls-cert and --tls-key go together")
-    with _alone(target), _bound(*listen) as listener, _bound(*metrics_listen) as metrics:
+    with _alone(target), bound_together(*listen, workers) as listeners, _bound(*metrics_listen) as metrics:
         plan = Work(
             redis_url=redis_url,
             tls_cert=tls_cert,
             tls_key=tls_key,
             processes=workers,
-            listener=listener.fileno(),
+            listener=listeners[0].fileno(),
             metrics=metrics.fileno(),
         )
         plan.tls()
-        run(_serve(target, plan, listener))
+        run(_serve(target, plan, listeners))
 
 
-async def _serve(target: Target, plan: Work, listener: socket.socket) -> None:
+async def _serve(target: Target, plan: Work, listeners: Sequence[socket.socket]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -70,11 +70,11 @@ async def _serve(target: Target, plan: Work, listener: socket.socket) -> None:
         plan = msgspec.structs.replace(plan, address=address)
         started = asyncio.Event()
         serving = asyncio.create_task(
-            work(plan, stop, started) if plan.processes == 1 else _workers(plan, stop, started)
+            work(plan, stop, started) if plan.processes == 1 else _workers(plan, listeners, stop, started)
         )
         await asyncio.wait([serving, asyncio.create_task(started.wait())], return_when=asyncio.FIRST_COMPLETED)
         if not serving.done():
-            click.echo(f"Listening on {_url(listener, secure=plan.tls_cert is not None)}")
+            click.echo(f"Listening on {_url(listeners[0], secure=plan.tls_cert is not None)}")
         await serving
 
 
@@ -99,11 +99,11 @@ async def _database(target: Target) -> AsyncIterator[str]:
         await asyncio.to_thread(server.leave)
 
 
-async def _workers(plan: Work, stop: asyncio.Event, started: asyncio.Event) -> None:
-    """Several processes on one listener; one that dies is replaced."""
+async def _workers(plan: Work, listeners: Sequence[socket.socket], stop: asyncio.Event, started: asyncio.Event) -> None:
+    """Several processes on one address; one that dies is replaced, and finds the connections that waited for it."""
 
     async def keep_one(number: int) -> None:
-        mine = msgspec.structs.replace(plan, number=number)
+        mine = msgspec.structs.replace(plan, number=number, listener=listeners[number].fileno())
         while not stop.is_set():
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -112,7 +112,7 @@ async def _workers(plan: Work, stop: asyncio.Event, started: asyncio.Event) -> N
                 "worker",
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
-                pass_fds=(plan.listener, plan.metrics),
+                pass_fds=(mine.listener, mine.metrics),
                 start_new_session=True,
                 env={**os.environ, metrics_folder_variable: metrics_folder},
             )
@@ -175,7 +175,23 @@ def _alone(target: Target) -> Iterator[None]:
 
 
 @contextmanager
-def _bound(host: str, port: int) -> Iterator[socket.socket]:
+def bound_together(host: str, port: int, count: int) -> Iterator[list[socket.socket]]:
+    """A bound socket for each of so many processes, all of one address. Raises `Failure`.
+
+    The kernel shares connections out among them; from one socket, the process that wakes up first takes all that wait.
+    """
+    with contextlib.ExitStack() as bound:
+        first = bound.enter_context(_bound(host, port))  # alone: with others it would not fail where somebody listens
+        if count == 1:
+            yield [first]
+            return
+        port = first.getsockname()[1]
+        first.close()
+        yield [bound.enter_context(_bound(host, port, shared=True)) for _ in range(count)]
+
+
+@contextmanager
+def _bound(host: str, port: int, *, shared: bool = False) -> Iterator[socket.socket]:
     """A bound socket that listens as soon as its server starts. Raises `Failure`."""
     try:
         family, kind, number, _, address = socket.getaddrinfo(
@@ -183,6 +199,8 @@ def _bound(host: str, port: int) -> Iterator[socket.socket]:
         )[0]
         bound = socket.socket(family, kind, number)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         bound.bind(address)
         bound.setblocking(False)
     except OSError as error:

@@ -38,7 +38,8 @@ second_transaction_events_min: Final = 200
 gather_bodies_min: Final = 16
 gather_step_seconds: Final = 0.001
 gather_steps_max: Final = 20
-"""Under load a next transaction begins only when no more bodies come from one step to the next: fewer transactions."""
+"""Under load a next transaction begins only when as many bodies wait as the one before had, or when no more come from
+one step to the next: fewer transactions."""
 turn_seconds_max: Final = 5.0
 """How long a second body of one terminal waits for the first."""
 
@@ -175,10 +176,12 @@ class GroupCommit:
         """Let those who were just answered send again before the next transaction, where they were many."""
         if answered < gather_bodies_min:
             return
+        queue = self._queues[tenant_id]
+        enough = min(answered, bodies_per_transaction_max)
         for _ in range(gather_steps_max):
-            waiting = len(self._queues[tenant_id])
+            waiting = len(queue)
             await asyncio.sleep(gather_step_seconds)
-            if not waiting < len(self._queues[tenant_id]) < bodies_per_transaction_max:
+            if len(queue) >= enough or len(queue) == waiting:
                 return
 
     def _take(self, tenant_id: UUID) -> list[_Waiting]:

