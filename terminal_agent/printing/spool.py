@@ -160,7 +160,12 @@ class Spool:
             raise LineLost(f"{driver.transport.address}: no proof of the job", "look whether the receipt is whole")
 
     async def _proof(self, driver: PrinterDriver, attendance: Attendance, job_id: int) -> Proof:
-        """Wait for the printer's proof; a drawer does not wait with it for somebody to put paper in."""
+        """Wait for the printer's proof; a drawer does not wait with it for somebody to put paper in.
+
+        Where the model cannot open it meanwhile, the wish stands until the proof is there, or lapses.
+        """
+        if not driver.profile.realtime:
+            return await driver.proof(job_id, waiting=lambda status: attendance.report(status.reason))
         proof = asyncio.ensure_future(driver.proof(job_id, waiting=lambda status: attendance.report(status.reason)))
         wish = asyncio.ensure_future(self._drawer_wanted.wait())
         try:
@@ -182,10 +187,12 @@ class Spool:
 
     def _takes_wish(self) -> bool:
         """Whether the drawer is to be opened now; a wish is granted once, or lapses."""
-        wanted = asyncio.get_running_loop().time() < self._drawer_until
-        self._drawer_until = 0.0
+        wanted = self._drawer_wanted.is_set()
+        in_time = asyncio.get_running_loop().time() < self._drawer_until
         self._drawer_wanted.clear()
-        return wanted
+        if wanted and not in_time:
+            _log.warning("drawer-not-opened", reason="the printer was busy for too long")
+        return wanted and in_time
 
     async def _wait(self, seconds: float) -> bool:
         """Whether something woke the spool in that time."""

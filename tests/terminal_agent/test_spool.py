@@ -57,14 +57,14 @@ class Counter:
                 await self.changed.wait()
 
     @asynccontextmanager
-    async def printing(self) -> AsyncIterator[None]:
-        """The spool at work on the printer."""
+    async def printing(self, model: str = "TM-T88V") -> AsyncIterator[None]:
+        """The spool at work on the printer, which it takes for that model."""
 
         def told(status: DeviceStatus) -> None:
             self.reasons.append(status.reason)
             self.changed.set()
 
-        device = Device("printer", "printer", self.printer.address, "TM-T88V")
+        device = Device("printer", "printer", self.printer.address, model)
         owner = own_printer(device, self.spool.serve, told, timing=QUICK, waits=(0.05,))
         working = asyncio.create_task(owner.run())
         try:

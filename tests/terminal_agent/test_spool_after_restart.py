@@ -9,9 +9,10 @@ import pytest
 
 from terminal_agent.journal import Journal
 from terminal_agent.machine import Place, boot_id, place_of
+from terminal_agent.printing import spool as spool_module
 from terminal_agent.printing.spool import Spool
 from tests.terminal_agent.test_journal import open_journal
-from tests.terminal_agent.test_spool import NOW, Counter, counter
+from tests.terminal_agent.test_spool import NOW, SECONDS_MAX, Counter, counter
 
 __all__ = ["counter"]
 
@@ -84,6 +85,24 @@ async def test_the_drawer_opens_while_a_receipt_waits_for_paper(counter: Counter
 
     assert [pulse.real_time for pulse in counter.printer.drawer_pulses] == [True]
     assert len(counter.printer.receipts()) == 1
+
+
+@pytest.mark.parametrize(("seconds", "pulses"), [(SECONDS_MAX, [False]), (0.0, [])])
+async def test_the_drawer_opens_after_a_receipt_that_is_coming_out(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch, seconds: float, pulses: list[bool]
+) -> None:
+    """A model that cannot open it meanwhile opens it once the slip is out, if that is soon enough."""
+    monkeypatch.setattr(spool_module, "drawer_seconds_max", seconds)
+    counter.printer.fault_after(40, "paper_out")
+    await counter.sell()
+    async with counter.printing("generic-80mm"):
+        await counter.until(lambda: counter.states() == ["sent"] and "paper_out" in counter.reasons)
+        counter.spool.open_drawer()
+        counter.printer.set(paper_out=False)
+        await counter.sell()
+        await counter.until(lambda: counter.states() == ["printed", "printed"])
+
+    assert [pulse.real_time for pulse in counter.printer.drawer_pulses] == pulses
 
 
 @pytest.mark.parametrize("copied", [True, False])
