@@ -1,7 +1,7 @@
 """Texts that hold what looks like a payment card's number, and how one is shown masked (contract, section 4).
 
 14 to 19 digits, blanks and dashes between them, the first digits 3 to 6 or 2221 to 2720, and the check digit right.
-A UUID is none, though the digits of one in some thousands look like it.
+A UUID is none, though the digits of one in some six hundred look like it.
 """
 
 import re
@@ -14,7 +14,7 @@ shown_first: Final = 6
 shown_last: Final = 4
 
 code_fields: Final = frozenset(
-    {"barcode", "sku", "serial", "lot", "expires", "code", "voucher_code", "receipt_number", "tender_type", "category"}
+    {"barcode", "sku", "serial", "lot", "expires", "code", "voucher_code", "receipt_number", "tender_type"}
 )
 """Fields of events that hold a code and no free text: what stands there is shown as it is."""
 

@@ -366,7 +366,7 @@ def test_both_halves_of_an_exchange_voided_withdraw_its_exception(shop: Shop, re
 
 def test_a_card_number_shows_nowhere_but_masked(shop: Shop, register: Register) -> None:
     bare = visa.replace(" ", "")
-    sale = register.sell(shop.wine(name=f"Wine {visa}"), tenders=[tender("CARD", 999, reference=bare)])
+    sale = register.sell(shop.wine(name=f"Wine {visa}", category=visa), tenders=[tender("CARD", 999, reference=bare)])
     answers = [register.till.send(register.till.journal.lines)]
     owner: Client = shop.tenant.owner
     answers += [
