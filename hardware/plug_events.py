@@ -18,7 +18,6 @@ look_seconds = 2.0
 UDEV_CONTROL = Path("/run/udev/control")
 _SUBSYSTEMS = {SerialAddress: "tty", UsbPrinterAddress: "usbmisc", HidAddress: "input"}
 
-
 DeviceFile = tuple[str, int, int]
 """Path, device number, and when it was changed last."""
 
