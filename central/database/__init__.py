@@ -1,6 +1,6 @@
 """The database: its pools, the SQL that is read as SQL, its migrations, and the PostgreSQL that central can embed."""
 
-from central.database.arrays import id_list, numbers, packed, sparse
+from central.database.arrays import packed, sparse
 from central.database.database import Database
 from central.database.errors import DatabaseUnavailableError, is_outage, sqlstate
 from central.database.sql import Queries, load_queries
@@ -9,10 +9,8 @@ __all__ = [
     "Database",
     "DatabaseUnavailableError",
     "Queries",
-    "id_list",
     "is_outage",
     "load_queries",
-    "numbers",
     "packed",
     "sparse",
     "sqlstate",

@@ -3,7 +3,7 @@
 asyncpg asks abstract classes about every element of an array, which costs several times what writing it does.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Final, TypeVar
 from uuid import UUID
@@ -14,20 +14,10 @@ T = TypeVar("T")
 _encoder: Final = msgspec.json.Encoder()
 
 
-def numbers(column: Iterable[int]) -> str:
-    """Whole numbers, none missing, as the text of an array: `$5::text::bigint[]` in the statement."""
-    return "{" + ",".join(map(str, column)) + "}"
-
-
-def id_list(column: Iterable[UUID | str]) -> str:
-    """Ids, none missing, as the text of an array: `$2::text::uuid[]`; worth it where they are texts already."""
-    return "{" + ",".join(map(str, column)) + "}"
-
-
-def packed(column: Sequence[UUID | date | datetime | bool | int | None]) -> str:
+def packed(column: Sequence[UUID | str | date | datetime | bool | int | None]) -> str:
     """Ids, dates, moments, flags or whole numbers, as the text of an array: `$2::text::uuid[]` in the statement.
 
-    Of these, and of null, JSON's texts are PostgreSQL's own; of strings they are not. Numbers are of 64 bits.
+    Of these, and of null, JSON's texts are PostgreSQL's own; of any strings but ids they are not.
     """
     return "{" + _encoder.encode(column)[1:-1].decode() + "}"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from central.database import load_queries, numbers, packed
+from central.database import load_queries, packed
 from central.ledger.posting import EventKey, Posting
 from central.tenant_session import TenantSession
 
@@ -48,12 +48,12 @@ async def post(session: TenantSession, postings: Sequence[Posting], now: datetim
         packed([posting.business_date for posting in postings]),
         packed(positions),
         account_column,
-        numbers(amounts),
+        packed(amounts),
         now,
         packed(days),
         packed(locations),
         accounts,
-        numbers(sums),
+        packed(sums),
     )
     if written != f"INSERT 0 {len(amounts)}":
         raise UnwrittenEntriesError(f"{written} for {len(amounts)} entries")

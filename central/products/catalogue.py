@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import exists, select
 
-from central.database import id_list
+from central.database import packed
 from central.downlink import RecordedChange, record
 from central.http import Duplicate, NotFound, UnknownReference
 from central.products.catalogue_revision import SQL, begin_change
@@ -81,7 +81,7 @@ async def load(
     """Products by their ids, with their prices by place and date, or those of one location alone; three statements."""
     if not product_ids:
         return {}
-    wanted = id_list(product_ids)
+    wanted = packed(product_ids)
     rows = await session.driver.fetch(SQL.products_by_id, session.tenant_id, wanted)
     barcodes: dict[UUID, list[BarcodeBody]] = {}
     for product_id, barcode, quantity, price in await session.driver.fetch(SQL.barcodes_of, session.tenant_id, wanted):
@@ -100,7 +100,7 @@ async def _prices_of(
     session: TenantSession, skus: dict[UUID, str], location_id: UUID | None
 ) -> dict[UUID, list[PriceAnswer]]:
     prices: dict[UUID, list[PriceAnswer]] = {}
-    rows = await session.driver.fetch(SQL.prices_of, session.tenant_id, id_list(skus), location_id)
+    rows = await session.driver.fetch(SQL.prices_of, session.tenant_id, packed(list(skus)), location_id)
     for row in rows:
         prices.setdefault(row["product_id"], []).append(price_of_row(row, skus[row["product_id"]]))
     return prices

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Struct
 
-from central.database import id_list
+from central.database import packed
 from central.http import Request, Services
 from central.products.catalogue_revision import SQL, catalogue_stamp
 from central.products.checks import barcode_key
@@ -155,7 +155,7 @@ async def _read_sold(session: TenantSession, lookup_keys: tuple[str, ...], locat
     if row is None:
         return None
     product_id = row["product_id"]
-    prices = await driver.fetch(SQL.prices_of, tenant_id, id_list([product_id]), location_id)
+    prices = await driver.fetch(SQL.prices_of, tenant_id, packed([product_id]), location_id)
     rules = await driver.fetch(SQL.rules_for_product, tenant_id, product_id, row["category"], location_id)
     components = msgspec.json.decode(row["components"], type=tuple[TaxComponent, ...])
     here = str(location_id)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from central.database import load_queries, numbers, packed, sparse
+from central.database import load_queries, packed, sparse
 from central.ledger.accounts import shortened
 from central.sales.movement import MovedLine, Movement
 from central.tenant_session import TenantSession
@@ -69,9 +69,9 @@ async def roll_up(session: TenantSession, movements: Sequence[Movement]) -> None
         *map(packed, _columns(heads, 11)),
         *_line_columns(lines),
         *map(packed, _columns(days, 2)),
-        *map(numbers, zip(*[daily[key] for key in days], strict=True)),
+        *map(packed, zip(*[daily[key] for key in days], strict=True)),
         *map(packed, _columns(hours, 5)),
-        *map(numbers, zip(*[hourly[key] for key in hours], strict=True)),
+        *map(packed, zip(*[hourly[key] for key in hours], strict=True)),
     )
     if written != f"INSERT 0 {len(lines)}":
         raise UnwrittenRollUpError(f"{written} for {len(lines)} lines")
