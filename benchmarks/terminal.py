@@ -1,6 +1,7 @@
 """How fast a till is, beside what its disk and its SQLite could do at best, in the same rounds.
 
     journal append     event, print job, answer, open sale in one transaction        | one fdatasync of 4 KiB
+                       the same                                                      | its line alone into a bare table
     scan to cart       command in, product found, cart priced, state encoded         | the indexed read alone
     first catalogue    70,000 products in pages of 1,000                             | the same rows, one bare insert
 
@@ -36,7 +37,7 @@ from terminal_agent.catalogue import Catalogue
 from terminal_agent.checkout import Checkout
 from terminal_agent.clock import Clock
 from terminal_agent.daemon import new_id
-from terminal_agent.database import connect, migrate, transaction
+from terminal_agent.database import connect, migrate, transaction, wal_pages_max
 from terminal_agent.disk_space import DiskSpace
 from terminal_agent.identity import add_enrolment
 from terminal_agent.journal import Batch, Draft, Journal, Printed, Remembered
@@ -48,7 +49,6 @@ from terminal_agent.register.state import Person
 from terminal_agent.replica import ReplicaReceipt
 from terminal_agent.sign_in import SignIn
 from terminal_agent.state_view import PrintingView, Surroundings, SyncView
-from terminal_agent.suspended import Suspended
 
 products: Final = 70_000
 products_quick: Final = 20_000
@@ -60,6 +60,7 @@ scans_per_round: Final = 400
 lines_per_cart: Final = 12
 lines_per_sale: Final = 5
 block: Final = 4_096
+_LAST_SALE: Final = "select line from journal where type = 'SALE' order by position desc limit 1"
 
 
 class QuietCounter:
@@ -107,8 +108,9 @@ async def _appends(
 ) -> list[Figure]:
     """A sale of five lines: the append alone, and from the tender to its answer, beside an fdatasync of one block."""
     chance = random.Random(7)
-    appends, tenders, floor = _empty(rounds), _empty(rounds), _empty(rounds)
-    with _block_file(folder / "floor") as sync:
+    appends, tenders, floor, bare = _empty(rounds), _empty(rounds), _empty(rounds), _empty(rounds)
+    with _block_file(folder / "floor") as sync, closing(connect(folder / "bare.sqlite", "FULL")) as lines:
+        _grow_log(lines)
         for number in range(rounds):
             for _ in range(appends_per_round):
                 for barcode in chance.choices(barcodes, k=lines_per_sale):
@@ -119,21 +121,35 @@ async def _appends(
                 tenders[number].append(time.perf_counter() - begin)
                 batch = _batch(checkout, journal, answer)
                 appends[number].append(_timed(lambda: journal.append_now(batch)))  # noqa: B023 - called at once
+                line = journal.reader.execute(_LAST_SALE).fetchone()
+                bare[number].append(_timed(lambda: _insert_bare(lines, line)))  # noqa: B023 - called at once
     append = _figure("journal append", appends, "fdatasync of 4 KiB", floor)
     return [
         dataclasses.replace(append, goal=at_most(append_wanted, append.ratios)),
+        _figure("journal append", appends, "its line alone into a bare table", bare),
         _figure("tender to answer", tenders, "fdatasync of 4 KiB", floor),
     ]
 
 
+def _grow_log(connection: sqlite3.Connection) -> None:
+    """Make the bare table, and its write-ahead log as long as it gets: one that grows costs more to sync."""
+    connection.execute("create table lines (line blob not null)")
+    connection.execute("insert into lines (line) values (zeroblob(?))", (block * wal_pages_max,))
+    connection.execute("delete from lines")
+    connection.execute("pragma wal_checkpoint").fetchall()
+
+
+def _insert_bare(connection: sqlite3.Connection, line: tuple[bytes]) -> None:
+    with transaction(connection):
+        connection.execute("insert into lines (line) values (?)", line)
+
+
 def _batch(checkout: Checkout, journal: Journal, answer: bytes) -> Batch:
     """A sale once more as the checkout appends it; its paper and its answer are made already."""
-    row = journal.reader.execute("select line from journal where type = 'SALE' order by position desc limit 1")
-    sale = read_event(row.fetchone()[0]).payload
+    sale = read_event(journal.reader.execute(_LAST_SALE).fetchone()[0]).payload
     assert isinstance(sale, Sale)
     at = datetime.now(UTC)
     draft = Draft(msgspec.structs.replace(sale, sale_id=new_id()), at, at.date())
-    state, suspended = checkout.state, Suspended(journal.reader)
     document = bytes(
         journal.reader.execute("select document from print_jobs order by job_id desc limit 1").fetchone()[0]
     )
@@ -142,7 +158,7 @@ def _batch(checkout: Checkout, journal: Journal, answer: bytes) -> Batch:
         at,
         prints=lambda events: [Printed(0, document, events[0].receipt_number)],
         remembered=Remembered(str(new_id()), "fingerprint", lambda events: answer),
-        suspend=lambda connection: suspended.write(connection, state, [], at),
+        ends_open_sale=lambda: 1,
     )
 
 

@@ -1,7 +1,7 @@
 """What commands were answered, so that a front end that lost an answer never sells twice.
 
-An answer to a command that committed something is in the journal's own transaction; one that changed the open sale
-alone is remembered in memory, and its id with the sale on the disk (`suspended.py`).
+An answer to a command that committed an event stands in the event's row; a person's word on a slip has one beside
+it; one that changed the open sale alone is remembered in memory, its id with the sale on the disk (`suspended.py`).
 """
 
 import hashlib
@@ -18,6 +18,10 @@ from terminal_agent.register.refusals import Refused
 
 answers_in_memory_max: Final = 1_000
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
+_FIND: Final = (
+    "select fingerprint, answer from journal where command_id = ?"
+    " union all select fingerprint, answer from command_results where command_id = ?"
+)
 _SECRETS: Final = frozenset({"pin", "approval", "command_id"})
 
 
@@ -39,9 +43,7 @@ class Answers:
             return None
         found = self._memory.get(command_id)
         if found is None:
-            row = self._connection.execute(
-                "select fingerprint, answer from command_results where command_id = ?", (command_id,)
-            ).fetchone()
+            row = self._connection.execute(_FIND, (command_id, command_id)).fetchone()
             if row is None:
                 return b"" if command_id in self._without_answer else None
             found = (row[0], bytes(row[1]))

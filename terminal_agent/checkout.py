@@ -326,8 +326,12 @@ class Checkout:
         def answer(committed: Sequence[Committed]) -> bytes:
             return _answer(committed, state_view(after[-1], terms, around))
 
+        def ends_open_sale() -> int:
+            return serial if self._suspended.is_ended_by(after[-1]) else 0
+
         def suspend(connection: sqlite3.Connection) -> None:
-            self._suspended.write(connection, after[-1], commands, given.at, serial=serial)
+            if not self._suspended.is_ended_by(after[-1]):
+                self._suspended.write(connection, after[-1], commands, given.at, serial=serial)
             if isinstance(command, ConfirmPrint):
                 answer_for(connection, command.receipt_number, whole=False, at=given.at)
 
@@ -335,7 +339,9 @@ class Checkout:
         if command.command_id is not None:
             remembered = Remembered(command.command_id, fingerprint(command), answer)
         drafts = tuple(self._draft(entry) for entry in entries)
-        batch = Batch(drafts, given.at, prints=prints, remembered=remembered, suspend=suspend)
+        batch = Batch(
+            drafts, given.at, prints=prints, remembered=remembered, ends_open_sale=ends_open_sale, suspend=suspend
+        )
         committed, kept = await self._append(batch, entries)
         self.state = after[-1]
         self._suspended.written(self.state)

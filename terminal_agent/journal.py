@@ -104,7 +104,7 @@ class Remembered(Struct, frozen=True):
 
 
 class Printed(Struct, frozen=True):
-    """A document for the spool: of which event (by its index in the batch), with which receipt number."""
+    """A document for the spool, one an event: of which (by its index in the batch), with which receipt number."""
 
     event: int
     document: bytes
@@ -113,12 +113,17 @@ class Printed(Struct, frozen=True):
 
 
 class Batch(Struct, frozen=True):
-    """What one transaction appends. `prints` and `suspend` run inside of it, on the writer's thread."""
+    """What one transaction appends; its functions run on the writer's thread, in the order of their names here.
+
+    `prints` and the answer of `remembered` see the sealed events; `ends_open_sale` answers the serial of the open sale
+    that is over with them, else 0; `suspend` writes into the transaction.
+    """
 
     drafts: tuple[Draft, ...]
     at: datetime
     prints: Callable[[Sequence[Committed]], Sequence[Printed]] | None = None
     remembered: Remembered | None = None
+    ends_open_sale: Callable[[], int] | None = None
     suspend: Callable[[sqlite3.Connection], None] | None = None
 
 
@@ -200,18 +205,18 @@ class Journal:
         self._connection.close()
 
     def _commit(self, batch: Batch, events: tuple[Committed, ...], after: Counters) -> bytes | None:
+        prints = () if batch.prints is None else batch.prints(events)
+        remembered = batch.remembered
+        answer = None if remembered is None else remembered.answer(events)
+        ended = 0 if batch.ends_open_sale is None else batch.ends_open_sale()
+        command = _NO_COMMAND if remembered is None else (remembered.command_id, remembered.fingerprint, answer)
         with transaction(self._connection) as connection:
-            connection.executemany(_INSERT_LINE, [_row(event) for event in events])
-            connection.execute(_UPDATE_COUNTERS, (*_counter_row(after), self.current.number))
-            if batch.prints is not None:
-                insert_print_jobs(connection, events, batch.prints(events), batch.at)
-            answer = None
-            if batch.remembered is not None:
-                answer = batch.remembered.answer(events)
-                connection.execute(
-                    "insert into command_results (command_id, fingerprint, answered_at, answer) values (?, ?, ?, ?)",
-                    (batch.remembered.command_id, batch.remembered.fingerprint, write_time(batch.at), answer),
-                )
+            for event in events:
+                connection.execute(_INSERT_LINE, (*_row(event), *command))
+                command = _NO_COMMAND
+            connection.execute(_UPDATE_COUNTERS, (*_counter_row(after), ended, self.current.number))
+            if prints:
+                insert_print_jobs(connection, events, prints, batch.at)
             if batch.suspend is not None:
                 batch.suspend(connection)
         return answer
@@ -231,7 +236,7 @@ class Journal:
         if batch.remembered is None:
             return None
         row = self._connection.execute(
-            "select answer from command_results where command_id = ?", (batch.remembered.command_id,)
+            "select answer from journal where command_id = ?", (batch.remembered.command_id,)
         ).fetchone()
         return None if row is None else bytes(row[0])
 
@@ -307,21 +312,14 @@ def insert_print_jobs(
     connection: sqlite3.Connection, events: Sequence[Committed], prints: Sequence[Printed], at: datetime
 ) -> None:
     """Put documents into the spool; to be called inside the transaction of their events."""
-    connection.executemany(
-        "insert into print_jobs (position, receipt_number, copy, queued_at, changed_at, document)"
-        " values (?, ?, ?, ?, ?, ?)",
-        [
-            (
-                events[printed.event].position,
-                printed.receipt_number,
-                int(printed.copy),
-                write_time(at),
-                write_time(at),
-                printed.document,
-            )
-            for printed in prints
-        ],
-    )
+    queued_at = write_time(at)
+    for of in prints:
+        position = events[of.event].position
+        connection.execute(
+            "insert into print_jobs (job_id, receipt_number, copy, queued_at, changed_at, document)"
+            " values (?, ?, ?, ?, ?, ?)",
+            (position, of.receipt_number, int(of.copy), queued_at, queued_at, of.document),
+        )
 
 
 def lines_from(
@@ -392,12 +390,9 @@ def sequence_of(position: int) -> int:
 
 
 def _row(event: Committed) -> tuple[object, ...]:
-    document_id = original_id = None
+    original_id = None
     payload = event.payload
-    if isinstance(payload, Sale):
-        document_id = payload.sale_id
-    elif isinstance(payload, Refund):
-        document_id = payload.refund_id
+    if isinstance(payload, Refund):
         original_id = payload.original.sale_id if payload.original else None
     elif isinstance(payload, Void):
         original_id = payload.sale_id or payload.refund_id
@@ -406,7 +401,6 @@ def _row(event: Committed) -> tuple[object, ...]:
         event.hash,
         event.type,
         event.receipt_number,
-        None if document_id is None else str(document_id),
         None if original_id is None else str(original_id),
         event.line,
     )
@@ -426,11 +420,12 @@ def _counter_row(counters: Counters) -> tuple[object, ...]:
 
 
 _INSERT_LINE: Final = (
-    "insert into journal (position, hash, type, receipt_number, document_id, original_id, line)"
-    " values (?, ?, ?, ?, ?, ?, ?)"
+    "insert into journal (position, hash, type, receipt_number, original_id, line, command_id, fingerprint, answer)"
+    " values (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+_NO_COMMAND: Final = (None, None, None)
 _UPDATE_COUNTERS: Final = (
     "update counters set sequence = ?, last_hash = ?, receipts = ?, last_business_date = ?, z_number = ?,"
-    " total_sales_minor = ?, total_refunds_minor = ? where enrolment = ?"
+    " total_sales_minor = ?, total_refunds_minor = ?, open_sale_ended = max(open_sale_ended, ?) where enrolment = ?"
 )
 _LOOKED: Final = "insert or replace into facts (name, value) values ('disk_failed_at', datetime('now'))"

@@ -35,9 +35,7 @@ def prune_lines(connection: sqlite3.Connection, enrolment: Enrolment, server_tim
     base = enrolment.base_position
     span = (base + begun.through + 1, base + through)
     connection.execute("delete from journal where position between ? and ?", span)
-    connection.execute(
-        "delete from print_jobs where position between ? and ? and state in ('printed', 'replaced')", span
-    )
+    connection.execute("delete from print_jobs where job_id between ? and ? and state in ('printed', 'replaced')", span)
     connection.execute(
         "update counters set pruned_through = ?, pruned_hash = ? where enrolment = ?",
         (through, last_hash, enrolment.number),

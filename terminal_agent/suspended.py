@@ -2,9 +2,10 @@
 
 A change of the open sale is in the system's hands before it is answered (`open_sale.py`), so a killed process loses
 nothing, and on the disk at most `write_behind_seconds_max` later, so that no scan waits for the disk. What money or a
-parked sale hangs on is on the disk before it is answered. What ends a sale (SALE, cancel, park) writes it in the same
-transaction. Each writing bears the ids of the commands that made it what it is, so that a front end that repeats one
-after a crash does not put the line in twice: either both are there, or neither is.
+parked sale hangs on is on the disk before it is answered. What ends a sale (SALE, cancel, park) says so in the same
+transaction: a writing counts if its serial is above that of the last end (`counters.open_sale_ended`). Each writing
+bears the ids of the commands that made it what it is, so that a front end that repeats one after a crash does not put
+the line in twice: either both are there, or neither is.
 """
 
 import sqlite3
@@ -22,6 +23,7 @@ from terminal_agent.register.state import Cart, ParkedSale, RegisterState
 write_behind_seconds_max: Final = 1.0
 commands_kept_max: Final = 100
 _OPEN: Final = "open"
+_ENDED: Final = "select coalesce(max(open_sale_ended), 0) from counters"
 
 _carts: Final[msgspec.json.Decoder[Cart | None]] = msgspec.json.Decoder(Cart | None)
 _parked: Final[msgspec.json.Decoder[ParkedSale]] = msgspec.json.Decoder(ParkedSale)
@@ -44,16 +46,24 @@ class Suspended:
         on_disk, self.parked = _read(connection)
         left = files.newest() if files is not None else None
         newest = left if left is not None and left.serial > on_disk.serial else on_disk
-        self.cart: Cart | None = newest.cart
+        ended: int = connection.execute(_ENDED).fetchone()[0]
+        self.cart: Cart | None = newest.cart if newest.serial > ended else None
         self.commands: deque[str] = deque(newest.commands, maxlen=commands_kept_max)
-        self.is_doubtful = newest.cart is not None and newest.boot_id not in ("", boot_id)
-        self._serial = newest.serial
-        self._written: tuple[Cart | None, tuple[ParkedSale, ...]] = (on_disk.cart, self.parked)
+        self.is_doubtful = self.cart is not None and newest.boot_id not in ("", boot_id)
+        self._serial = max(newest.serial, ended)
+        self._written: tuple[Cart | None, tuple[ParkedSale, ...]] = (
+            on_disk.cart if on_disk.serial > ended else None,
+            self.parked,
+        )
 
     def is_behind(self, state: RegisterState) -> bool:
         """Whether the disk does not have the state's open and parked sales yet."""
         cart, parked = self._written
         return cart is not state.cart or parked is not state.parked
+
+    def is_ended_by(self, state: RegisterState) -> bool:
+        """Whether the state differs from what is on the disk by its open sale alone, which is no more."""
+        return state.cart is None and state.parked is self._written[1]
 
     def next_serial(self) -> int:
         """A number above that of every writing so far."""

@@ -87,9 +87,9 @@ class Spool:
     def recount(self) -> None:
         """Count anew what waits; to be called after jobs were added or answered for."""
         reader = self._journal.reader
-        self.queued = int(reader.execute("select count(*) from print_jobs where state = 'queued'").fetchone()[0])
+        self.queued = int(reader.execute("select count(*) from queued_prints").fetchone()[0])
         rows = reader.execute(
-            "select receipt_number from print_jobs where state = 'unconfirmed' order by job_id"
+            "select receipt_number from undecided_prints where state = 'unconfirmed' order by job_id"
         ).fetchall()
         self.unconfirmed = tuple(row[0] or "" for row in rows)
         self._on_change()
@@ -205,14 +205,14 @@ class Spool:
 
     def _next_job(self) -> tuple[int, bytes] | None:
         row = self._journal.reader.execute(
-            "select job_id, document from print_jobs where state = 'queued' order by job_id limit 1"
+            "select job_id, document from queued_prints order by job_id limit 1"
         ).fetchone()
         return None if row is None else (int(row[0]), bytes(row[1]))
 
     def _is_astray(self) -> bool:
         """Whether a job is on its way although nobody prints: the disk failed when its end was to be written down."""
         row = self._journal.reader.execute(
-            "select 1 from print_jobs where state in ('sending', 'sent') limit 1"
+            "select 1 from undecided_prints where state <> 'unconfirmed' limit 1"
         ).fetchone()
         return row is not None
 
@@ -233,7 +233,7 @@ def answer_for(connection: sqlite3.Connection, receipt_number: str, *, whole: bo
     state, reason = ("printed", "witness") if whole else ("replaced", "not whole")
     connection.execute(
         "update print_jobs set state = ?, reason = ?, changed_at = ?"
-        " where receipt_number = ? and state = 'unconfirmed'",
+        " where receipt_number = ? and state <> 'queued' and state = 'unconfirmed'",
         (state, reason, write_time(at), receipt_number),
     )
 
@@ -241,16 +241,18 @@ def answer_for(connection: sqlite3.Connection, receipt_number: str, *, whole: bo
 def printed_document(connection: sqlite3.Connection, receipt_number: str) -> bytes | None:
     """The document that was queued first for that number."""
     row = connection.execute(
-        "select document from print_jobs where receipt_number = ? and copy = 0 order by job_id desc limit 1",
-        (receipt_number,),
+        "select job_id, document from print_jobs where state <> 'queued' and receipt_number = ? and copy = 0 union all"
+        " select job_id, document from queued_prints where receipt_number = ? and copy = 0"
+        " order by job_id desc limit 1",
+        (receipt_number, receipt_number),
     ).fetchone()
-    return None if row is None else bytes(row[0])
+    return None if row is None else bytes(row[1])
 
 
 def _recover(connection: sqlite3.Connection, at: str) -> None:
     connection.execute(
         "update print_jobs set state = 'unconfirmed', reason = 'restart', changed_at = ?"
-        " where state in ('sending', 'sent')",
+        " where job_id in (select job_id from undecided_prints where state <> 'unconfirmed')",
         (at,),
     )
 
@@ -266,7 +268,8 @@ def _look_around(connection: sqlite3.Connection, place: Place, at: str) -> None:
     )
     if moved:
         asked = connection.execute(
-            "update print_jobs set state = 'unconfirmed', reason = 'moved', changed_at = ? where state = 'queued'",
+            "update print_jobs set state = 'unconfirmed', reason = 'moved', changed_at = ?"
+            " where job_id in (select job_id from queued_prints)",
             (at,),
         ).rowcount
         _log.warning("state-directory-moved", prints_to_confirm=asked)

@@ -179,7 +179,7 @@ def _disk(till: Till) -> Disk:
         rows = connection.execute("select position, type, line from journal order by position").fetchall()
         jobs = connection.execute(
             "select journal.line, journal.type, print_jobs.copy, print_jobs.state"
-            " from print_jobs join journal using (position) order by job_id"
+            " from print_jobs join journal on position = job_id order by job_id"
         ).fetchall()
     lines = tuple(
         DiskLine(*epochs[position >> 40], position & ((1 << 40) - 1), sha256(line).hexdigest(), type_)

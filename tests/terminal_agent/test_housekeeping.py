@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from protocol.downlink import Change
 from protocol.events import Payload, ShiftOpen
 from protocol.uplink import Position, UplinkAnswer
+from terminal_agent.answers import insert_answer
 from terminal_agent.catalogue import Catalogue
 from terminal_agent.chain_check import JournalBrokenError, check_chain, check_slice
 from terminal_agent.clock import Clock
@@ -21,6 +22,7 @@ from terminal_agent.database import connect, transaction
 from terminal_agent.housekeeping import Housekeeping, read_health
 from terminal_agent.journal import Batch, Draft, Printed, Remembered, lines_from, read_pruned
 from terminal_agent.journal_tools import export_journal, terminal_summary, verify_journal
+from terminal_agent.register.commands import ConfirmPrint
 from terminal_agent.state_directory import StateDirectory, private_bytes
 from terminal_agent.uplink import Uplink
 from tests.terminal_agent.test_journal import ANSWER, NOW, TODAY, coffee, enrolled, open_journal
@@ -156,7 +158,7 @@ async def test_old_lines_that_central_has_go_and_the_rest_still_proves_itself(ke
     await keeper.work.prune()
 
     assert keeper.sequences() == list(range(451, 461))
-    assert (keeper.count("print_jobs"), keeper.count("command_results")) == (10, 10)
+    assert keeper.count("print_jobs") == 10
     assert verified(keeper).endswith("10 lines from 451 on, older ones pruned, chain whole")
     await keeper.sell(1)
     assert verified(keeper).endswith("11 lines from 451 on, older ones pruned, chain whole")
@@ -212,6 +214,17 @@ async def test_lines_of_the_last_400_days_stay(keeper: Keeper) -> None:
     await keeper.work.prune()
 
     assert len(keeper.sequences()) == 5
+
+
+async def test_an_old_answer_to_a_persons_word_on_a_slip_is_forgotten(keeper: Keeper) -> None:
+    """Any other answer goes with the line of its event."""
+    for at in (LONG_AGO, NOW):
+        command = ConfirmPrint(receipt_number="T1-1", whole=True, command_id=str(uuid4()))
+        await keeper.journal.write(lambda connection, at=at, of=command: insert_answer(connection, of, b"seen", at))  # type: ignore[misc]
+
+    await keeper.work.prune()
+
+    assert keeper.count("command_results") == 1
 
 
 async def test_without_the_servers_time_nothing_is_too_old(keeper: Keeper) -> None:

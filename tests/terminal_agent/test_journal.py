@@ -165,7 +165,7 @@ async def test_6_an_answer_is_remembered_with_what_it_answers_for(journal: Journ
         await journal.append(one(coffee(), remembered=Remembered("once", "fingerprint", answer)))
 
     assert appended.answer == b"1"
-    assert (count(journal, "journal"), count(journal, "command_results")) == (1, 1)
+    assert journal.reader.execute("select command_id, answer from journal").fetchall() == [("once", b"1")]
 
 
 def test_7_the_journal_is_written_ahead_and_synced_at_each_commit(journal: Journal) -> None:

@@ -92,6 +92,22 @@ async def test_a_part_that_was_paid_is_on_the_disk_when_it_is_answered(folder: P
         assert cart.tenders == ()
 
 
+async def test_a_sale_that_was_written_behind_is_over_with_its_receipt(folder: Path) -> None:
+    async with counter(folder) as at:
+        await at.scan("COFFEE")
+        await at.checkout.flush()
+        await at.command("tender", method="CARD")
+    for name in ("open-sale-0", "open-sale-1"):
+        (folder / name).unlink(missing_ok=True)
+
+    async with counter(folder) as again:
+        assert again.checkout.state.cart is None
+        await again.scan("BREAD")
+        await again.checkout.flush()
+    async with counter(folder) as once_more:
+        assert once_more.cart == ["BREAD"]
+
+
 async def test_a_sale_that_was_resumed_stays_so_after_a_power_cut(folder: Path) -> None:
     async with counter(folder) as at:
         await at.scan("COFFEE")

@@ -57,7 +57,8 @@ async def test_what_a_killed_process_left_in_the_printer_is_ended_before_the_nex
 async def test_a_remainder_is_expected_where_the_last_slip_was_never_proved(
     counter: Counter, states: list[str], expected: bool
 ) -> None:
-    for job, state in enumerate(states, start=1):
+    for sequence, state in enumerate(states, start=1):
+        job = counter.journal.current.base_position + sequence
         await counter.sell()
         await counter.journal.write(
             lambda connection, job=job, state=state: connection.execute(  # type: ignore[misc]
