@@ -38,8 +38,9 @@ second_transaction_events_min: Final = 200
 gather_bodies_min: Final = 16
 gather_step_seconds: Final = 0.001
 gather_steps_max: Final = 20
-"""Under load a next transaction begins only when as many bodies wait as the one before had, or when no more come from
-one step to the next: fewer transactions."""
+gather_idle_steps_max: Final = 3
+"""Under load a next transaction begins only when all who were just answered sent again, or no more come for some steps,
+in which their answers and their next requests travel: fewer transactions."""
 turn_seconds_max: Final = 5.0
 """How long a second body of one terminal waits for the first."""
 
@@ -177,11 +178,13 @@ class GroupCommit:
         if answered < gather_bodies_min:
             return
         queue = self._queues[tenant_id]
-        enough = min(answered, bodies_per_transaction_max)
+        enough = min(answered + len(queue), bodies_per_transaction_max)
+        idle_steps = 0
         for _ in range(gather_steps_max):
             waiting = len(queue)
             await asyncio.sleep(gather_step_seconds)
-            if len(queue) >= enough or len(queue) == waiting:
+            idle_steps = idle_steps + 1 if len(queue) == waiting else 0
+            if len(queue) >= enough or idle_steps == gather_idle_steps_max:
                 return
 
     def _take(self, tenant_id: UUID) -> list[_Waiting]:
