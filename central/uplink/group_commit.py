@@ -44,6 +44,7 @@ in which their answers and their next requests travel: fewer transactions."""
 turn_seconds_max: Final = 5.0
 """How long a second body of one terminal waits for the first."""
 
+_step: Final = asyncio.sleep
 log = structlog.get_logger("central.uplink")
 
 Commit: TypeAlias = Callable[[UUID, Sequence[Delivery], bool], Awaitable[list[Outcome]]]
@@ -182,7 +183,7 @@ class GroupCommit:
         idle_steps = 0
         for _ in range(gather_steps_max):
             waiting = len(queue)
-            await asyncio.sleep(gather_step_seconds)
+            await _step(gather_step_seconds)
             idle_steps = idle_steps + 1 if len(queue) == waiting else 0
             if len(queue) >= enough or idle_steps == gather_idle_steps_max:
                 return

@@ -1,0 +1,118 @@
+"""Under load those who were just answered are in the next transaction; nobody else is waited for."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from central.uplink import group_commit
+from central.uplink.group_commit import GroupCommit, gather_bodies_min, gather_idle_steps_max, gather_steps_max
+
+TENANT = uuid4()
+
+
+class Steps:
+    """The steps of gathering, taken by hand: each lets everything else run first."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+        self._hooks: dict[int, Callable[[], Awaitable[None]]] = {}
+
+    def at(self, step: int, hook: Callable[[], Awaitable[None]]) -> None:
+        self._hooks[step] = hook
+
+    async def sleep(self, seconds: float) -> None:
+        self.taken += 1
+        if self.taken in self._hooks:
+            await self._hooks[self.taken]()
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
+    made = Steps()
+    monkeypatch.setattr(group_commit, "_step", made.sleep)
+    return made
+
+
+class Bodies:
+    """A group commit whose transactions are counted, and tills that have one body after the other taken."""
+
+    def __init__(self) -> None:
+        self.transactions: list[int] = []
+        self.queue = GroupCommit(self._commit)
+        self._tasks: list[asyncio.Task[Any]] = []
+
+    async def _commit(self, tenant_id: UUID, deliveries: Sequence[Any], carefully: bool) -> list[Any]:
+        self.transactions.append(len(deliveries))
+        await asyncio.sleep(0)
+        return ["stored"] * len(deliveries)
+
+    async def send(self, count: int) -> None:
+        for _ in range(count):
+            self._tasks.append(asyncio.ensure_future(self.queue.submit(TENANT, _delivery())))
+        await asyncio.sleep(0)
+
+    async def done(self) -> None:
+        await asyncio.gather(*self._tasks)
+        await self.queue.close()
+
+
+def _delivery() -> Any:
+    body = type("Body", (), {"lines": (b"{}",)})()
+    return type("Delivery", (), {"body": body, "key": (uuid4(), 1), "terminal_id": uuid4()})()
+
+
+async def test_tills_that_send_again_at_once_share_the_next_transaction(steps: Steps) -> None:
+    bodies = Bodies()
+    await bodies.send(gather_bodies_min)
+    steps.at(gather_idle_steps_max, lambda: bodies.send(gather_bodies_min - 1))
+    steps.at(gather_idle_steps_max + 1, lambda: bodies.send(1))
+    while steps.taken <= gather_idle_steps_max:
+        await asyncio.sleep(0)
+    await bodies.done()
+
+    assert bodies.transactions[-1] == gather_bodies_min
+
+
+async def test_what_waited_meanwhile_waits_for_those_too(steps: Steps) -> None:
+    bodies = Bodies()
+    await bodies.send(gather_bodies_min)
+    await bodies.send(3)
+    steps.at(1, lambda: bodies.send(gather_bodies_min))
+    while not steps.taken:
+        await asyncio.sleep(0)
+    await bodies.done()
+
+    assert bodies.transactions[-1] == gather_bodies_min + 3
+
+
+async def test_nobody_who_does_not_come_is_waited_for(steps: Steps) -> None:
+    bodies = Bodies()
+    await bodies.send(gather_bodies_min)
+    await bodies.done()
+
+    assert steps.taken == gather_idle_steps_max
+
+
+async def test_a_trickle_is_not_waited_for_for_ever(steps: Steps) -> None:
+    bodies = Bodies()
+    await bodies.send(gather_bodies_min * 2)
+    for step in range(1, gather_steps_max + 1):
+        steps.at(step, lambda: bodies.send(1))
+    while steps.taken < gather_steps_max:
+        await asyncio.sleep(0)
+    await bodies.done()
+
+    assert bodies.transactions[-1] == gather_steps_max
+
+
+async def test_few_are_answered_without_a_wait(steps: Steps) -> None:
+    bodies = Bodies()
+    await bodies.send(gather_bodies_min - 1)
+    await bodies.done()
+
+    assert steps.taken == 0
