@@ -1,6 +1,7 @@
 """Under load those who were just answered are in the next transaction; nobody else is waited for."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from uuid import UUID, uuid4
@@ -18,15 +19,20 @@ class Steps:
 
     def __init__(self) -> None:
         self.taken = 0
+        self._taken: defaultdict[int, asyncio.Event] = defaultdict(asyncio.Event)
         self._hooks: dict[int, Callable[[], Awaitable[None]]] = {}
 
     def at(self, step: int, hook: Callable[[], Awaitable[None]]) -> None:
         self._hooks[step] = hook
 
+    async def until(self, step: int) -> None:
+        await self._taken[step].wait()
+
     async def sleep(self, seconds: float) -> None:
         self.taken += 1
         if self.taken in self._hooks:
             await self._hooks[self.taken]()
+        self._taken[self.taken].set()
         for _ in range(10):
             await asyncio.sleep(0)
 
@@ -71,8 +77,7 @@ async def test_tills_that_send_again_at_once_share_the_next_transaction(steps: S
     await bodies.send(gather_bodies_min)
     steps.at(gather_idle_steps_max, lambda: bodies.send(gather_bodies_min - 1))
     steps.at(gather_idle_steps_max + 1, lambda: bodies.send(1))
-    while steps.taken <= gather_idle_steps_max:
-        await asyncio.sleep(0)
+    await steps.until(gather_idle_steps_max + 1)
     await bodies.done()
 
     assert bodies.transactions[-1] == gather_bodies_min
@@ -83,8 +88,7 @@ async def test_what_waited_meanwhile_waits_for_those_too(steps: Steps) -> None:
     await bodies.send(gather_bodies_min)
     await bodies.send(3)
     steps.at(1, lambda: bodies.send(gather_bodies_min))
-    while not steps.taken:
-        await asyncio.sleep(0)
+    await steps.until(1)
     await bodies.done()
 
     assert bodies.transactions[-1] == gather_bodies_min + 3
@@ -103,8 +107,7 @@ async def test_a_trickle_is_not_waited_for_for_ever(steps: Steps) -> None:
     await bodies.send(gather_bodies_min * 2)
     for step in range(1, gather_steps_max + 1):
         steps.at(step, lambda: bodies.send(1))
-    while steps.taken < gather_steps_max:
-        await asyncio.sleep(0)
+    await steps.until(gather_steps_max)
     await bodies.done()
 
     assert bodies.transactions[-1] == gather_steps_max
