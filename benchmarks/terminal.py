@@ -60,6 +60,7 @@ scans_per_round: Final = 400
 lines_per_cart: Final = 12
 lines_per_sale: Final = 5
 block: Final = 4_096
+_LAST_SLIP: Final = "select slip from journal where slip is not null order by position desc limit 1"
 _LAST_SALE: Final = "select line from journal where type = 'SALE' order by position desc limit 1"
 
 
@@ -150,9 +151,7 @@ def _batch(checkout: Checkout, journal: Journal, answer: bytes) -> Batch:
     assert isinstance(sale, Sale)
     at = datetime.now(UTC)
     draft = Draft(msgspec.structs.replace(sale, sale_id=new_id()), at, at.date())
-    document = bytes(
-        journal.reader.execute("select document from print_jobs order by job_id desc limit 1").fetchone()[0]
-    )
+    document = bytes(journal.reader.execute(_LAST_SLIP).fetchone()[0])
     return Batch(
         (draft,),
         at,

@@ -28,8 +28,9 @@ from terminal_agent.config import Config
 from terminal_agent.disk_space import DiskSpace
 from terminal_agent.downlink import Downlink
 from terminal_agent.housekeeping import Housekeeping
-from terminal_agent.identity import Enrolment
-from terminal_agent.journal import Journal, JournalError, read_counters
+from terminal_agent.identity import Enrolment, owed
+from terminal_agent.journal import Journal, JournalError
+from terminal_agent.journal_reading import read_counters
 from terminal_agent.local_api import LocalApi
 from terminal_agent.machine import boot_id, place_of
 from terminal_agent.patience import Patience
@@ -305,16 +306,11 @@ class Daemon:
         if enrolment.number == self._journal.current.number:
             counters = self._journal.counters
         else:
-            counters = read_counters(self._journal.reader, enrolment.number)
+            counters = read_counters(self._journal.reader, enrolment)
         return counters.sequence, counters.last_hash
 
     def _owes(self, enrolment: Enrolment) -> bool:
-        row = self._journal.reader.execute(
-            "select sequence - acknowledged_through from counters join deliveries using (enrolment)"
-            " where enrolment = ?",
-            (enrolment.number,),
-        ).fetchone()
-        return row is not None and row[0] > 0
+        return owed(self._journal.reader, enrolment.number) > 0
 
     def _owner(self, device: Device) -> DeviceOwner:
         if device.kind == "printer":

@@ -59,7 +59,7 @@ def enrolments(connection: sqlite3.Connection) -> list[Enrolment]:
 def add_enrolment(
     connection: sqlite3.Connection, *, server: str, public_key: str, answer: EnrolAnswer, at: datetime
 ) -> Enrolment:
-    """Write down a new enrolment, its counters at 0; to be called inside a transaction. Never the PIN key."""
+    """Write down a new enrolment, nothing delivered of it; to be called inside a transaction. Never the PIN key."""
     kept = msgspec.structs.replace(answer, pin_key="")
     number = connection.execute("select coalesce(max(enrolment), 0) + 1 from enrolments").fetchone()[0]
     enrolment = Enrolment(number, server, public_key, kept)
@@ -76,15 +76,22 @@ def add_enrolment(
             write_time(at),
         ),
     )
-    connection.execute("insert into counters (enrolment, last_hash) values (?, ?)", (number, enrolment.first_prev))
     connection.execute("insert into deliveries (enrolment) values (?)", (number,))
     return enrolment
 
 
 def pending(connection: sqlite3.Connection) -> int:
     """How many lines of all enrolments central has not acknowledged yet."""
-    row = connection.execute(
-        "select coalesce(sum(max(sequence - acknowledged_through, 0)), 0)"
-        " from counters join deliveries using (enrolment)"
+    return sum(owed(connection, number) for (number,) in connection.execute("select enrolment from deliveries"))
+
+
+def owed(connection: sqlite3.Connection, number: int) -> int:
+    """How many lines of one enrolment central has not acknowledged yet."""
+    base = number * positions_per_enrolment
+    (last,) = connection.execute(
+        "select max(position) from journal where position between ? and ?", (base, base + positions_per_enrolment - 1)
     ).fetchone()
-    return int(row[0])
+    (acknowledged,) = connection.execute(
+        "select acknowledged_through from deliveries where enrolment = ?", (number,)
+    ).fetchone()
+    return max(0, (base if last is None else int(last)) - base - int(acknowledged))

@@ -4,7 +4,7 @@ What is always true:
 
 (1) A sequence number is given once: 1, 2, 3 … of an enrolment, without gaps.
 (2) A line's bytes never change after commit.
-(3) A print job exists if and only if its event does.
+(3) A slip exists if and only if its event does.
 (4) A line's `prev` is the SHA-256 of the line before; the first one's names terminal, epoch and key.
 (5) A receipt number is given with its line, counts from 1 without gaps, and is never given again.
 (6) A command's answer is remembered if and only if what it committed is there.
@@ -15,27 +15,35 @@ What is always true:
     anybody hears that nothing was kept, since the write-ahead log may hold it whole, and a start after a power cut
     would find it. Where either fails too, nothing is appended until the terminal starts again.
 (10) A sale whose money was taken finds room: where the disk is full, the reserve is given up for it.
+
+A sale is one row, so that its commit writes few pages: its line, its slip, its answer, and where the chain, the totals
+and the open sale stand after it.
 """
 
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 from msgspec import Struct
 
 from migrations.terminal.journal import migrations
 from protocol.chain import line_hash
-from protocol.events import TYPES, Payload, Refund, Sale, ShiftClose, Void, write_line, write_time
+from protocol.events import TYPES, Payload, Refund, Sale, ShiftClose, Void, write_line
 from terminal_agent.database import Writer, connect, migrate, transaction
 from terminal_agent.disk_space import DiskSpace
-from terminal_agent.identity import Enrolment, enrolments, positions_per_enrolment
+from terminal_agent.identity import Enrolment, enrolments
+from terminal_agent.journal_reading import Counters, read_counters, read_open_sale_ended
 
 drafts_max: Final = 16
 _FULL: Final = 13
 _IO_ERROR: Final = 10
+_Row: TypeAlias = tuple[object, ...]
+_Slip: TypeAlias = tuple[str | None, int, bytes | None]
+_NO_SLIP: Final[_Slip] = (None, 0, None)
+_NO_COMMAND: Final = (None, None, None)
 
 
 class JournalError(Exception):
@@ -76,25 +84,6 @@ class Committed(Struct, frozen=True):
         return self.payload.receipt_number if isinstance(self.payload, Sale | Refund) else None
 
 
-class Counters(Struct, frozen=True):
-    """Where an enrolment's chain stands, and its perpetual totals."""
-
-    sequence: int
-    last_hash: str
-    receipts: int
-    last_business_date: date | None
-    z_number: int
-    total_sales_minor: int
-    total_refunds_minor: int
-
-
-class Pruned(Struct, frozen=True):
-    """Through which sequence an enrolment's lines are gone, and the hash that the next one follows."""
-
-    through: int
-    last_hash: str
-
-
 class Remembered(Struct, frozen=True):
     """What a front end is answered, should it repeat a command. `fingerprint` is of the command without its PIN."""
 
@@ -104,7 +93,7 @@ class Remembered(Struct, frozen=True):
 
 
 class Printed(Struct, frozen=True):
-    """A document for the spool, one an event: of which (by its index in the batch), with which receipt number."""
+    """A slip for the spool, one an event: of which (by its index in the batch), with which receipt number."""
 
     event: int
     document: bytes
@@ -147,7 +136,8 @@ class Journal:
         migrate(self._connection, migrations)
         self.reader = connect(path, "FULL")
         self.enrolments: list[Enrolment] = enrolments(self._connection)
-        self._counters = self._load_counters()
+        self._counters = read_counters(self._connection, self.current) if self.enrolments else None
+        self._open_sale_ended = read_open_sale_ended(self._connection)
 
     @property
     def current(self) -> Enrolment:
@@ -190,12 +180,24 @@ class Journal:
         """`append`, on the writer's own thread."""
         assert 0 < len(batch.drafts) <= drafts_max
         self._check_usable()
-        events, after = _seal(batch.drafts, self.current, self.counters)
+        sealed = _seal(batch.drafts, self.current, self.counters)
+        events = tuple(event for event, _ in sealed)
+        slips = _slips(batch, events)
+        answer = None if batch.remembered is None else batch.remembered.answer(events)
+        ended = self._open_sale_ended if batch.ends_open_sale is None else batch.ends_open_sale()
+        ended = max(ended, self._open_sale_ended)
+        command: tuple[object, ...] = _NO_COMMAND
+        if batch.remembered is not None:
+            command = (batch.remembered.command_id, batch.remembered.fingerprint, answer)
+        rows = [
+            (*_row(event, after), ended, *slips.get(index, _NO_SLIP), *(_NO_COMMAND if index else command))
+            for index, (event, after) in enumerate(sealed)
+        ]
         try:
-            answer = self._commit(batch, events, after)
+            self._insert(rows, batch.suspend)
         except sqlite3.Error as error:
-            answer = self._after_error(error, batch, events, after)
-        self._counters = after
+            self._after_error(error, rows, batch.suspend, events[-1])
+        self._counters, self._open_sale_ended = sealed[-1][1], ended
         return Appended(events, answer)
 
     def close(self) -> None:
@@ -204,41 +206,31 @@ class Journal:
         self.reader.close()
         self._connection.close()
 
-    def _commit(self, batch: Batch, events: tuple[Committed, ...], after: Counters) -> bytes | None:
-        prints = () if batch.prints is None else batch.prints(events)
-        remembered = batch.remembered
-        answer = None if remembered is None else remembered.answer(events)
-        ended = 0 if batch.ends_open_sale is None else batch.ends_open_sale()
-        command = _NO_COMMAND if remembered is None else (remembered.command_id, remembered.fingerprint, answer)
+    def _insert(self, rows: Sequence[_Row], suspend: Callable[[sqlite3.Connection], None] | None) -> None:
         with transaction(self._connection) as connection:
-            for event in events:
-                connection.execute(_INSERT_LINE, (*_row(event), *command))
-                command = _NO_COMMAND
-            connection.execute(_UPDATE_COUNTERS, (*_counter_row(after), ended, self.current.number))
-            if prints:
-                insert_print_jobs(connection, events, prints, batch.at)
-            if batch.suspend is not None:
-                batch.suspend(connection)
-        return answer
+            for row in rows:
+                connection.execute(_INSERT, row)
+            if suspend is not None:
+                suspend(connection)
 
     def _after_error(
-        self, error: sqlite3.Error, batch: Batch, events: tuple[Committed, ...], after: Counters
-    ) -> bytes | None:
+        self,
+        error: sqlite3.Error,
+        rows: Sequence[_Row],
+        suspend: Callable[[sqlite3.Connection], None] | None,
+        last: Committed,
+    ) -> None:
         """Invariants (9) and (10): a full disk is tried once more without the reserve, a failed one is looked at."""
         if _code(error) == _FULL:
             self._space.release_reserve()
             try:
-                return self._commit(batch, events, after)
+                self._insert(rows, suspend)
             except sqlite3.Error as again:
                 error = again
-        if _code(error) != _IO_ERROR or not self._was_kept(events[-1]):
+            else:
+                return
+        if _code(error) != _IO_ERROR or not self._was_kept(last):
             raise self._refusal(error, looked=True) from error
-        if batch.remembered is None:
-            return None
-        row = self._connection.execute(
-            "select answer from journal where command_id = ?", (batch.remembered.command_id,)
-        ).fetchone()
-        return None if row is None else bytes(row[0])
 
     def _refusal(self, error: sqlite3.Error, *, looked: bool = False) -> JournalError:
         """What an error of SQLite means to who asked; a failed disk is settled first."""
@@ -283,60 +275,10 @@ class Journal:
         if self.unusable is not None:
             raise JournalUnusableError(self.unusable)
 
-    def _load_counters(self) -> Counters | None:
-        if not self.enrolments:
-            return None
-        return read_counters(self._connection, self.current.number)
 
-
-def read_counters(connection: sqlite3.Connection, enrolment: int) -> Counters:
-    """Where an enrolment's chain stands."""
-    row = connection.execute(
-        "select sequence, last_hash, receipts, last_business_date, z_number, total_sales_minor, total_refunds_minor"
-        " from counters where enrolment = ?",
-        (enrolment,),
-    ).fetchone()
-    day = None if row[3] is None else date.fromisoformat(row[3])
-    return Counters(row[0], row[1], row[2], day, row[4], row[5], row[6])
-
-
-def read_pruned(connection: sqlite3.Connection, enrolment: Enrolment) -> Pruned:
-    """How far an enrolment's lines were pruned; through 0 where none was."""
-    through, last_hash = connection.execute(
-        "select pruned_through, pruned_hash from counters where enrolment = ?", (enrolment.number,)
-    ).fetchone()
-    return Pruned(through, enrolment.first_prev if last_hash is None else last_hash)
-
-
-def insert_print_jobs(
-    connection: sqlite3.Connection, events: Sequence[Committed], prints: Sequence[Printed], at: datetime
-) -> None:
-    """Put documents into the spool; to be called inside the transaction of their events."""
-    queued_at = write_time(at)
-    for of in prints:
-        position = events[of.event].position
-        connection.execute(
-            "insert into print_jobs (job_id, receipt_number, copy, queued_at, changed_at, document)"
-            " values (?, ?, ?, ?, ?, ?)",
-            (position, of.receipt_number, int(of.copy), queued_at, queued_at, of.document),
-        )
-
-
-def lines_from(
-    connection: sqlite3.Connection, enrolment: Enrolment, first: int, last: int
-) -> Iterator[tuple[int, bytes, str]]:
-    """(sequence, line, hash) of an enrolment's lines `first` to `last`, in order."""
-    base = enrolment.base_position
-    for position, line, hash_ in connection.execute(
-        "select position, line, hash from journal where position between ? and ? order by position",
-        (base + first, base + last),
-    ):
-        yield position - base, line, hash_
-
-
-def _seal(drafts: Sequence[Draft], enrolment: Enrolment, counters: Counters) -> tuple[tuple[Committed, ...], Counters]:
-    """Give each draft its sequence, its receipt number and its place in the chain. Pure."""
-    events: list[Committed] = []
+def _seal(drafts: Sequence[Draft], enrolment: Enrolment, counters: Counters) -> list[tuple[Committed, Counters]]:
+    """Give each draft its sequence, its receipt number and its place in the chain; where that leaves them. Pure."""
+    sealed: list[tuple[Committed, Counters]] = []
     for draft in drafts:
         payload = draft.payload
         receipts = counters.receipts
@@ -365,31 +307,31 @@ def _seal(drafts: Sequence[Draft], enrolment: Enrolment, counters: Counters) -> 
             counters.total_sales_minor + (payload.gross_minor if isinstance(payload, Sale) else 0),
             counters.total_refunds_minor + (payload.gross_minor if isinstance(payload, Refund) else 0),
         )
-        events.append(
-            Committed(
-                enrolment.base_position + sequence,
-                sequence,
-                TYPES[type(payload)][0],
-                payload,
-                draft.created_at,
-                draft.business_date,
-                line,
-                digest,
-            )
+        event = Committed(
+            enrolment.base_position + sequence,
+            sequence,
+            TYPES[type(payload)][0],
+            payload,
+            draft.created_at,
+            draft.business_date,
+            line,
+            digest,
         )
-    return tuple(events), counters
+        sealed.append((event, counters))
+    return sealed
+
+
+def _slips(batch: Batch, events: Sequence[Committed]) -> dict[int, _Slip]:
+    """What of each event is to be printed."""
+    prints = () if batch.prints is None else batch.prints(events)
+    return {of.event: (of.receipt_number, int(of.copy), of.document) for of in prints}
 
 
 def _code(error: sqlite3.Error) -> int:
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
-def sequence_of(position: int) -> int:
-    """The sequence within its enrolment that a journal position stands for."""
-    return position % positions_per_enrolment
-
-
-def _row(event: Committed) -> tuple[object, ...]:
+def _row(event: Committed, after: Counters) -> _Row:
     original_id = None
     payload = event.payload
     if isinstance(payload, Refund):
@@ -403,29 +345,18 @@ def _row(event: Committed) -> tuple[object, ...]:
         event.receipt_number,
         None if original_id is None else str(original_id),
         event.line,
+        event.business_date.isoformat(),
+        after.receipts,
+        after.z_number,
+        after.total_sales_minor,
+        after.total_refunds_minor,
     )
 
 
-def _counter_row(counters: Counters) -> tuple[object, ...]:
-    day = counters.last_business_date
-    return (
-        counters.sequence,
-        counters.last_hash,
-        counters.receipts,
-        None if day is None else day.isoformat(),
-        counters.z_number,
-        counters.total_sales_minor,
-        counters.total_refunds_minor,
-    )
-
-
-_INSERT_LINE: Final = (
-    "insert into journal (position, hash, type, receipt_number, original_id, line, command_id, fingerprint, answer)"
-    " values (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
-_NO_COMMAND: Final = (None, None, None)
-_UPDATE_COUNTERS: Final = (
-    "update counters set sequence = ?, last_hash = ?, receipts = ?, last_business_date = ?, z_number = ?,"
-    " total_sales_minor = ?, total_refunds_minor = ?, open_sale_ended = max(open_sale_ended, ?) where enrolment = ?"
+_INSERT: Final = (
+    "insert into journal (position, hash, type, receipt_number, original_id, line, business_date, receipts, z_number,"
+    " total_sales_minor, total_refunds_minor, open_sale_ended, slip_receipt_number, slip_is_copy, slip, command_id,"
+    " fingerprint, answer)"
+    " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _LOOKED: Final = "insert or replace into facts (name, value) values ('disk_failed_at', datetime('now'))"

@@ -24,8 +24,9 @@ from terminal_agent.daemon import NotEnrolledError
 from terminal_agent.database import connect, migrate
 from terminal_agent.disk_space import DiskSpace
 from terminal_agent.housekeeping import read_health
-from terminal_agent.identity import Enrolment, enrolments, pending
-from terminal_agent.journal import Journal, lines_from, read_counters
+from terminal_agent.identity import Enrolment, enrolments, owed, pending
+from terminal_agent.journal import Journal
+from terminal_agent.journal_reading import lines_from, read_counters, receipt_line
 from terminal_agent.patience import Patience
 from terminal_agent.printing.spool import printed_document
 from terminal_agent.state_directory import StateDirectory
@@ -39,9 +40,10 @@ def terminal_summary(directory: StateDirectory) -> dict[str, Any]:
         if not known:
             raise NotEnrolledError("this terminal is not enrolled; `till-terminal enrol --server URL --code CODE`")
         current = known[-1]
-        counters = read_counters(connection, current.number)
+        counters = read_counters(connection, current)
         delivery = read_delivery(connection, current.number)
         jobs = dict(connection.execute("select state, count(*) from print_jobs group by state"))
+        queued = connection.execute("select count(*) from queued_prints").fetchone()[0]
         health = read_health(connection)
         identity = current.answer
         return {
@@ -62,11 +64,11 @@ def terminal_summary(directory: StateDirectory) -> dict[str, Any]:
             "z_number": counters.z_number,
             "journal_checked_at": health.checked_at,
             "journal_fault": health.fault,
-            "prints_queued": jobs.get("queued", 0),
+            "prints_queued": queued,
             "prints_unconfirmed": jobs.get("unconfirmed", 0),
             "prints_printed": jobs.get("printed", 0),
             "enrolments": [
-                {"terminal_id": of.answer.terminal_id, "epoch": of.answer.epoch, "pending": _owed(connection, of)}
+                {"terminal_id": of.answer.terminal_id, "epoch": of.answer.epoch, "pending": owed(connection, of.number)}
                 for of in known
             ],
         }
@@ -95,7 +97,7 @@ def export_journal(directory: StateDirectory, file: Path, epoch: int | None) -> 
         if key is None:
             raise NotEnrolledError(f"the key {enrolment.key_name} is gone, so nothing can be signed; call for help")
         check_chain(connection, enrolment)
-        last = read_counters(connection, enrolment.number).sequence
+        last = read_counters(connection, enrolment).sequence
         lengths: list[int] = []
         hashes: list[str] = []
         for _, line, stored_hash in lines_from(connection, enrolment, 1, last):
@@ -128,12 +130,10 @@ def find_line(directory: StateDirectory, receipt_number: str, *, as_paper: bool)
             document = printed_document(connection, receipt_number)
             if document is not None:
                 return document_to_text(document_from_json(document))
-        row = connection.execute(
-            "select line from journal where receipt_number = ? order by position desc limit 1", (receipt_number,)
-        ).fetchone()
-    if row is None:
+        line = receipt_line(connection, receipt_number)
+    if line is None:
         raise NotEnrolledError(f"no receipt {receipt_number} in this journal; see `till-terminal status`")
-    return bytes(row[0]).decode()
+    return line.decode()
 
 
 async def push_journal(directory: StateDirectory, config: Config) -> Pushed:
@@ -163,7 +163,7 @@ async def push_journal(directory: StateDirectory, config: Config) -> Pushed:
 async def _push(
     directory: StateDirectory, journal: Journal, enrolment: Enrolment, clock: Clock, config: Config
 ) -> Pushed:
-    counters = read_counters(journal.reader, enrolment.number)
+    counters = read_counters(journal.reader, enrolment)
     key = directory.read_private_key(enrolment.key_name)
     if key is None:
         raise NotEnrolledError(f"the key {enrolment.key_name} is gone; export the journal instead")
@@ -201,8 +201,3 @@ def _of_epoch(known: list[Enrolment], epoch: int | None) -> Enrolment:
             return enrolment
     held = ", ".join(str(enrolment.answer.epoch) for enrolment in known)
     raise NotEnrolledError(f"no such enrolment here; the epochs are {held or 'none yet: enrol the terminal'}")
-
-
-def _owed(connection: sqlite3.Connection, enrolment: Enrolment) -> int:
-    counters = read_counters(connection, enrolment.number)
-    return max(0, counters.sequence - read_delivery(connection, enrolment.number).acknowledged_through)

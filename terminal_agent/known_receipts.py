@@ -9,6 +9,7 @@ from protocol.events import Event, Line, Refund, Sale, read_line, read_payload
 from protocol.refund import GivenBack, SoldLine, add_given, amount_of, given_of_refundable, taxes_by_row
 from protocol.totals import TaxAmount
 from terminal_agent.catalogue import Catalogue
+from terminal_agent.journal_reading import receipt_line
 from terminal_agent.register.terms import KnownReceipt
 from terminal_agent.replica import ReplicaReceipt, readable, short_sale
 
@@ -38,12 +39,10 @@ def find_receipt(
 
 def own_receipt(connection: sqlite3.Connection, receipt_number: str) -> tuple[Sale | Refund, date] | None:
     """A sale or refund of this terminal's own journal, and its business date."""
-    row = connection.execute(
-        "select line from journal where receipt_number = ? order by position desc limit 1", (receipt_number,)
-    ).fetchone()
-    if row is None:
+    line = receipt_line(connection, receipt_number)
+    if line is None:
         return None
-    event = read_event(row[0])
+    event = read_event(line)
     assert isinstance(event.payload, Sale | Refund)
     return event.payload, event.business_date
 

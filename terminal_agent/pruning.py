@@ -2,6 +2,7 @@
 
 A line goes when central acknowledged it, `journal_keep_days` are over since it was written, by the server's own time,
 and nothing here leans on it: the open shift is read back from its lines, and the last line is what the next follows.
+Its slip goes with it, but for one that waits for a person's word.
 The hash of the last line that went is kept, so that `journal verify` still proves the rest.
 """
 
@@ -11,7 +12,7 @@ from typing import Final
 
 from protocol.events import EnvelopeError, read_line, write_time
 from terminal_agent.identity import Enrolment
-from terminal_agent.journal import lines_from, read_counters, read_pruned
+from terminal_agent.journal_reading import lines_from, read_counters, read_pruned
 
 lines_per_transaction_max: Final = 200
 answers_keep_days: Final = 30
@@ -34,10 +35,15 @@ def prune_lines(connection: sqlite3.Connection, enrolment: Enrolment, server_tim
         return 0
     base = enrolment.base_position
     span = (base + begun.through + 1, base + through)
-    connection.execute("delete from journal where position between ? and ?", span)
     connection.execute("delete from print_jobs where job_id between ? and ? and state in ('printed', 'replaced')", span)
     connection.execute(
-        "update counters set pruned_through = ?, pruned_hash = ? where enrolment = ?",
+        "update print_jobs set document = (select slip from journal where position = job_id)"
+        " where job_id between ? and ?",
+        span,
+    )
+    connection.execute("delete from journal where position between ? and ?", span)
+    connection.execute(
+        "update deliveries set pruned_through = ?, pruned_hash = ? where enrolment = ?",
         (through, last_hash, enrolment.number),
     )
     return through - begun.through
@@ -67,7 +73,7 @@ def _last_that_may_go(connection: sqlite3.Connection, enrolment: Enrolment) -> i
         return 0  # people are still at it
     opened = connection.execute("select max(position) from journal where type = 'SHIFT_OPEN'").fetchone()[0]
     before_shift = int(acknowledged if opened is None else opened - enrolment.base_position - 1)
-    return min(int(acknowledged), read_counters(connection, enrolment.number).sequence - 1, before_shift)
+    return min(int(acknowledged), read_counters(connection, enrolment).sequence - 1, before_shift)
 
 
 def _is_older(line: bytes, before: str) -> bool:

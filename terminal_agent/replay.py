@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from protocol.events import Refund, Sale, Void
-from terminal_agent.journal import Counters
+from terminal_agent.journal_reading import Counters
 from terminal_agent.known_receipts import read_event
 from terminal_agent.register.events import Entry, evolve
 from terminal_agent.register.state import Perpetual, RegisterState

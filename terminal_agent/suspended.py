@@ -3,7 +3,7 @@
 A change of the open sale is in the system's hands before it is answered (`open_sale.py`), so a killed process loses
 nothing, and on the disk at most `write_behind_seconds_max` later, so that no scan waits for the disk. What money or a
 parked sale hangs on is on the disk before it is answered. What ends a sale (SALE, cancel, park) says so in the same
-transaction: a writing counts if its serial is above that of the last end (`counters.open_sale_ended`). Each writing
+transaction: a writing counts if its serial is above that of the last end (`open_sale_ended`). Each writing
 bears the ids of the commands that made it what it is, so that a front end that repeats one after a crash does not put
 the line in twice: either both are there, or neither is.
 """
@@ -17,13 +17,13 @@ from typing import Final
 import msgspec
 
 from protocol.events import write_time
+from terminal_agent.journal_reading import read_open_sale_ended
 from terminal_agent.open_sale import OpenSale, OpenSaleFiles
 from terminal_agent.register.state import Cart, ParkedSale, RegisterState
 
 write_behind_seconds_max: Final = 1.0
 commands_kept_max: Final = 100
 _OPEN: Final = "open"
-_ENDED: Final = "select coalesce(max(open_sale_ended), 0) from counters"
 
 _carts: Final[msgspec.json.Decoder[Cart | None]] = msgspec.json.Decoder(Cart | None)
 _parked: Final[msgspec.json.Decoder[ParkedSale]] = msgspec.json.Decoder(ParkedSale)
@@ -46,7 +46,7 @@ class Suspended:
         on_disk, self.parked = _read(connection)
         left = files.newest() if files is not None else None
         newest = left if left is not None and left.serial > on_disk.serial else on_disk
-        ended: int = connection.execute(_ENDED).fetchone()[0]
+        ended = read_open_sale_ended(connection)
         self.cart: Cart | None = newest.cart if newest.serial > ended else None
         self.commands: deque[str] = deque(newest.commands, maxlen=commands_kept_max)
         self.is_doubtful = self.cart is not None and newest.boot_id not in ("", boot_id)

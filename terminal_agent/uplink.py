@@ -27,7 +27,8 @@ from protocol.uplink import (
     signature_header,
 )
 from terminal_agent.central_link import Answer, CentralLink, CentralUnreachableError, TokenRefusedError
-from terminal_agent.journal import Journal, Pruned, lines_from, read_pruned
+from terminal_agent.journal import Journal
+from terminal_agent.journal_reading import Pruned, lines_from, read_pruned
 from terminal_agent.patience import Patience
 from terminal_agent.unreachable import answer_in_words
 

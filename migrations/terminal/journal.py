@@ -25,8 +25,13 @@ def m002_open_sale_and_pruning(db: Database) -> None:
 
 
 @migrations()
-def m003_fewer_pages_for_a_sale(db: Database) -> None:
-    """A sale's answer stands in its line's row, and its slip in no index before it is printed: each page costs time."""
+def m003_one_row_for_a_sale(db: Database) -> None:
+    """A sale is one row: its line, its slip, its answer, and where the chain and the totals stand after it.
+
+    Each page that a commit writes costs time, so nothing else is written and hardly anything indexed. A receipt is
+    found by its number because numbers count up with the lines; what is queued to be printed stands behind the last
+    slip that was begun, since slips are begun in their order.
+    """
     for statement in _M003:
         db.execute(statement)
 
@@ -113,23 +118,69 @@ _M002 = (
 )
 
 _M003 = (
+    "drop index journal_receipts",
     "drop index journal_documents",
     "alter table journal drop column document_id",
     "alter table journal add column command_id text",
     "alter table journal add column fingerprint text",
     "alter table journal add column answer blob",
     "create unique index journal_commands on journal (command_id) where command_id is not null",
-    "alter table counters add column open_sale_ended integer not null default 0",
+    "alter table journal add column business_date text",
+    "alter table journal add column receipts integer not null default 0",
+    "alter table journal add column z_number integer not null default 0",
+    "alter table journal add column total_sales_minor integer not null default 0",
+    "alter table journal add column total_refunds_minor integer not null default 0",
+    "alter table journal add column open_sale_ended integer not null default 0",
+    "alter table journal add column slip_receipt_number text",
+    "alter table journal add column slip_is_copy integer not null default 0",
+    "alter table journal add column slip blob",
+    # Every line counts the receipts up to it; of the totals the last one alone is ever asked.
+    """update journal set receipts = (
+            select c.receipts from counters c where c.enrolment = journal.position >> 40
+        ) - later.receipts
+        from (
+            select position, count(receipt_number) over (
+                partition by position >> 40 order by position desc
+                rows between unbounded preceding and current row exclude current row
+            ) as receipts
+            from journal
+        ) later
+        where later.position = journal.position""",
+    """update journal set business_date = c.last_business_date, z_number = c.z_number,
+            total_sales_minor = c.total_sales_minor, total_refunds_minor = c.total_refunds_minor
+        from counters c
+        where journal.position = (select max(position) from journal where position >> 40 = c.enrolment)""",
+    """update journal set slip_receipt_number = j.receipt_number, slip_is_copy = j.copy, slip = j.document
+        from print_jobs j where j.position = journal.position""",
+    "alter table print_jobs rename to old_print_jobs",
     "drop index print_jobs_open",
     "drop index print_jobs_receipts",
-    "update print_jobs set job_id = position",
-    "alter table print_jobs drop column position",
-    "create index print_jobs_begun on print_jobs (job_id) where state <> 'queued'",
-    "create index print_jobs_receipts on print_jobs (receipt_number) where state <> 'queued'",
+    # A slip that was begun. Its document stands here where its line was pruned.
+    """create table print_jobs (
+        job_id integer primary key,
+        receipt_number text,
+        copy integer not null,
+        state text not null,
+        reason text,
+        changed_at text not null,
+        document blob
+    ) strict""",
+    """insert into print_jobs (job_id, receipt_number, copy, state, reason, changed_at, document)
+        select j.position, j.receipt_number, j.copy, iif(j.state = 'queued', 'unconfirmed', j.state), j.reason,
+            j.changed_at, iif(l.position is null, j.document, null)
+        from old_print_jobs j left join journal l using (position)
+        where j.state <> 'queued' or l.position is null""",
+    "drop table old_print_jobs",
+    "create index print_jobs_receipts on print_jobs (receipt_number) where receipt_number is not null",
     "create index print_jobs_undecided on print_jobs (job_id) where state in ('sending', 'sent', 'unconfirmed')",
-    # Jobs are begun in the order of their ids, so what is queued stands behind the last that was begun.
-    """create view queued_prints as select job_id, receipt_number, copy, document from print_jobs where job_id >
-        coalesce((select job_id from print_jobs where state <> 'queued' order by job_id desc limit 1), 0)""",
+    """create view queued_prints as
+        select position as job_id, slip_receipt_number as receipt_number, slip_is_copy as copy, slip as document
+        from journal where slip is not null and position > coalesce((select max(job_id) from print_jobs), 0)""",
     """create view undecided_prints as select job_id, receipt_number, state from print_jobs
         where state in ('sending', 'sent', 'unconfirmed')""",
+    "alter table deliveries add column pruned_through integer not null default 0",
+    "alter table deliveries add column pruned_hash text",
+    """update deliveries set pruned_through = c.pruned_through, pruned_hash = c.pruned_hash
+        from counters c where c.enrolment = deliveries.enrolment""",
+    "drop table counters",
 )

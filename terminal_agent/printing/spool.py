@@ -1,6 +1,7 @@
 """The print spool: which document may be printed twice, and which may not.
 
     queued        nothing of it has left                              prints when the printer can, as often as needed
+                  (it stands in its event's row alone)
     sending       on the disk before byte 1: some may be on paper     after an error, crash or restart: unconfirmed
     sent          the printer holds the rest                          proof on the same line: printed; else unconfirmed
     printed       the printer's proof, or a person's word             again only as a copy, by request
@@ -134,7 +135,6 @@ class Spool:
             if job is None:
                 continue
             if not status.can_print:
-                await self._mark(job[0], "queued", status.reason)
                 await self._wait(ask_again_seconds)
                 continue
             await self._print(driver, attendance, *job)
@@ -142,7 +142,7 @@ class Spool:
     async def _print(self, driver: PrinterDriver, attendance: Attendance, job_id: int, document: bytes) -> None:
         parsed = document_from_json(document)
         buffer = await asyncio.to_thread(render, parsed, driver.profile, job_id=job_id, pickle_dir=self._rendering)
-        await self._mark(job_id, "sending", None)
+        await self._begin(job_id)
         sent = await driver.send(buffer, deadline=write_seconds_max)
         if not sent.complete:
             await self._mark(job_id, "unconfirmed", sent.error or "the line took only a part")
@@ -216,14 +216,19 @@ class Spool:
         ).fetchone()
         return row is not None
 
+    async def _begin(self, job_id: int) -> None:
+        """Bring it to the disk that a queued job is on its way, before its first byte is."""
+        at = write_time(self._now())
+
+        def work(connection: sqlite3.Connection) -> None:
+            _begin_queued(connection, "sending", None, at, job_id)
+
+        await self._journal.write(work)
+        self.recount()
+
     async def _mark(self, job_id: int, state: str, reason: str | None) -> None:
         """Bring a step to the disk before it happens."""
         at = write_time(self._now())
-        row = self._journal.reader.execute(
-            "select state, reason from print_jobs where job_id = ?", (job_id,)
-        ).fetchone()
-        if tuple(row) == (state, reason):
-            return
         await self._journal.write(lambda connection: _set_state(connection, job_id, state, reason, at))
         self.recount()
 
@@ -233,7 +238,7 @@ def answer_for(connection: sqlite3.Connection, receipt_number: str, *, whole: bo
     state, reason = ("printed", "witness") if whole else ("replaced", "not whole")
     connection.execute(
         "update print_jobs set state = ?, reason = ?, changed_at = ?"
-        " where receipt_number = ? and state <> 'queued' and state = 'unconfirmed'",
+        " where receipt_number = ? and state = 'unconfirmed'",
         (state, reason, write_time(at), receipt_number),
     )
 
@@ -241,12 +246,24 @@ def answer_for(connection: sqlite3.Connection, receipt_number: str, *, whole: bo
 def printed_document(connection: sqlite3.Connection, receipt_number: str) -> bytes | None:
     """The document that was queued first for that number."""
     row = connection.execute(
-        "select job_id, document from print_jobs where state <> 'queued' and receipt_number = ? and copy = 0 union all"
-        " select job_id, document from queued_prints where receipt_number = ? and copy = 0"
+        "select job_id, coalesce(document, (select slip from journal where position = job_id)) from print_jobs"
+        " where receipt_number = ? and copy = 0"
+        " union all select job_id, document from queued_prints where receipt_number = ? and copy = 0"
         " order by job_id desc limit 1",
         (receipt_number, receipt_number),
     ).fetchone()
     return None if row is None else bytes(row[1])
+
+
+def _begin_queued(
+    connection: sqlite3.Connection, state: str, reason: str | None, at: str, job_id: int | None = None
+) -> int:
+    """Write down that queued jobs, or one of them, are queued no more; answers how many."""
+    return connection.execute(
+        "insert into print_jobs (job_id, receipt_number, copy, state, reason, changed_at)"
+        " select job_id, receipt_number, copy, ?1, ?2, ?3 from queued_prints where ?4 is null or job_id = ?4",
+        (state, reason, at, job_id),
+    ).rowcount
 
 
 def _recover(connection: sqlite3.Connection, at: str) -> None:
@@ -267,19 +284,14 @@ def _look_around(connection: sqlite3.Connection, place: Place, at: str) -> None:
         "insert or replace into facts (name, value) values (?, ?)", (_PLACE, msgspec.json.encode(known).decode())
     )
     if moved:
-        asked = connection.execute(
-            "update print_jobs set state = 'unconfirmed', reason = 'moved', changed_at = ?"
-            " where job_id in (select job_id from queued_prints)",
-            (at,),
-        ).rowcount
+        asked = _begin_queued(connection, "unconfirmed", "moved", at)
         _log.warning("state-directory-moved", prints_to_confirm=asked)
 
 
 def _is_left_over(connection: sqlite3.Connection) -> bool:
     """Whether the printer may still hold a part of the job that went to it last."""
     row = connection.execute(
-        "select state, reason from print_jobs where state <> 'queued' and coalesce(reason, '') <> 'moved'"
-        " order by job_id desc limit 1"
+        "select state from print_jobs where coalesce(reason, '') <> 'moved' order by job_id desc limit 1"
     ).fetchone()
     return row is not None and row[0] != "printed"
 

@@ -178,8 +178,8 @@ def _disk(till: Till) -> Disk:
         epochs = {number: (terminal_id, epoch) for number, terminal_id, epoch in rows}
         rows = connection.execute("select position, type, line from journal order by position").fetchall()
         jobs = connection.execute(
-            "select journal.line, journal.type, print_jobs.copy, print_jobs.state"
-            " from print_jobs join journal on position = job_id order by job_id"
+            "select line, type, slip_is_copy, coalesce(state, 'queued')"
+            " from journal left join print_jobs on job_id = position where slip is not null order by position"
         ).fetchall()
     lines = tuple(
         DiskLine(*epochs[position >> 40], position & ((1 << 40) - 1), sha256(line).hexdigest(), type_)

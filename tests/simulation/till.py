@@ -26,7 +26,8 @@ from terminal_agent.disk_space import DiskSpace
 from terminal_agent.downlink import Downlink
 from terminal_agent.enrolment import enrol
 from terminal_agent.identity import Enrolment
-from terminal_agent.journal import Journal, read_counters
+from terminal_agent.journal import Journal
+from terminal_agent.journal_reading import read_counters
 from terminal_agent.patience import Patience
 from terminal_agent.printing.receipt import Shop
 from terminal_agent.printing.spool import Spool
@@ -305,7 +306,7 @@ class Till:
     def _end_of(self, enrolment: Enrolment) -> tuple[int, str]:
         if enrolment.number == self.journal.current.number:
             return self.journal.counters.sequence, self.journal.counters.last_hash
-        counters = read_counters(self.journal.reader, enrolment.number)
+        counters = read_counters(self.journal.reader, enrolment)
         return counters.sequence, counters.last_hash
 
 

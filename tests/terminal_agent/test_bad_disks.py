@@ -13,7 +13,7 @@ from terminal_agent.journal import JournalFullError
 from terminal_agent.journal_tools import verify_journal
 from terminal_agent.printing.spool import Spool
 from terminal_agent.state_directory import StateDirectory
-from tests.terminal_agent.test_journal import enrolled, open_journal
+from tests.terminal_agent.test_journal import coffee, enrolled, one, open_journal
 from tests.terminal_agent.test_spool import NOW, Counter, counter
 
 __all__ = ["counter"]
@@ -42,7 +42,8 @@ def test_what_verify_says_of_a_broken_chain_can_be_done(tmp_path: Path) -> None:
     file = tmp_path / "journal.sqlite"
     enrolled(file)
     journal = open_journal(file)
-    journal._connection.execute("update counters set last_hash = 'another'")
+    journal.append_now(one(coffee()))
+    journal._connection.execute("update journal set hash = 'another'")
     journal.close()
 
     with pytest.raises(JournalBrokenError, match="keep a copy of the state directory, and call for help"):
@@ -69,7 +70,7 @@ async def test_nothing_is_printed_before_the_spool_knows_what_became_of_the_last
 ) -> None:
     """The disk was full at the start, and a slip was on its way when the process before was killed."""
     first = await counter.sell()
-    await counter.journal.write(lambda connection: connection.execute("update print_jobs set state = 'sending'"))  # type: ignore[arg-type]
+    await counter.leave("sending")
     await counter.sell()
     counter.spool = Spool(counter.journal, rendering=counter.folder, now=lambda: NOW, on_change=counter.changed.set)
 

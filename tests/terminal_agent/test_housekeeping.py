@@ -20,12 +20,14 @@ from terminal_agent.chain_check import JournalBrokenError, check_chain, check_sl
 from terminal_agent.clock import Clock
 from terminal_agent.database import connect, transaction
 from terminal_agent.housekeeping import Housekeeping, read_health
-from terminal_agent.journal import Batch, Draft, Printed, Remembered, lines_from, read_pruned
+from terminal_agent.journal import Batch, Draft, Printed, Remembered
+from terminal_agent.journal_reading import lines_from, read_pruned
 from terminal_agent.journal_tools import export_journal, terminal_summary, verify_journal
+from terminal_agent.printing.spool import printed_document
 from terminal_agent.register.commands import ConfirmPrint
 from terminal_agent.state_directory import StateDirectory, private_bytes
 from terminal_agent.uplink import Uplink
-from tests.terminal_agent.test_journal import ANSWER, NOW, TODAY, coffee, enrolled, open_journal
+from tests.terminal_agent.test_journal import ANSWER, NOW, TODAY, coffee, enrolled, leave_slips, open_journal
 
 LONG_AGO = NOW - timedelta(days=401)
 
@@ -64,7 +66,7 @@ class Keeper:
         )
 
     async def all_printed(self) -> None:
-        await self.journal.write(lambda connection: connection.execute("update print_jobs set state = 'printed'"))  # type: ignore[arg-type]
+        await self.journal.write(lambda connection: leave_slips(connection, "printed"))
 
     def spoil(self, sequence: int) -> None:
         """One bit of a line turns."""
@@ -239,12 +241,28 @@ async def test_without_the_servers_time_nothing_is_too_old(keeper: Keeper) -> No
 
 
 async def test_a_slip_that_waits_for_a_person_outlives_its_line(keeper: Keeper) -> None:
-    await keeper.sell(5, LONG_AGO)
+    await keeper.sell(3, LONG_AGO)
+    await keeper.journal.write(lambda connection: leave_slips(connection, "unconfirmed"))
+    await keeper.sell(2, LONG_AGO)
+    await keeper.all_printed()
     await keeper.acknowledge(5)
 
     await keeper.work.prune()
 
-    assert (keeper.count("journal"), keeper.count("print_jobs")) == (1, 5)
+    assert (keeper.count("journal"), keeper.count("print_jobs")) == (1, 4)
+    assert printed_document(keeper.journal.reader, "T1-1") == b"paper"
+    assert printed_document(keeper.journal.reader, "T1-4") is None
+
+
+async def test_a_slip_that_no_printer_took_in_all_that_time_goes_with_its_line(keeper: Keeper) -> None:
+    await keeper.sell(2, LONG_AGO)
+    await keeper.sell(1)
+    await keeper.acknowledge(3)
+
+    await keeper.work.prune()
+
+    assert keeper.sequences() == [3]
+    assert keeper.count("queued_prints") == 1
 
 
 async def test_a_recount_goes_on_while_lines_are_pruned_under_it(keeper: Keeper) -> None:

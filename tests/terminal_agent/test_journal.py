@@ -7,12 +7,14 @@ from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from migrations.terminal.journal import migrations
 from protocol.chain import first_prev, line_hash
 from protocol.enrolment import EnrolAnswer
 from protocol.events import Payload, TillLog, read_line
+from terminal_agent.chain_check import JournalBrokenError, check_chain
 from terminal_agent.database import connect, migrate, transaction
 from terminal_agent.disk_space import DiskSpace
 from terminal_agent.identity import add_enrolment
@@ -25,8 +27,8 @@ from terminal_agent.journal import (
     JournalError,
     Printed,
     Remembered,
-    lines_from,
 )
+from terminal_agent.journal_reading import lines_from, read_open_sale_ended, receipt_line
 from tests.trade import cart, sale
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -88,6 +90,15 @@ def _paper(events: Sequence[Committed]) -> list[Printed]:
     return [Printed(0, b"paper", events[0].receipt_number)]
 
 
+def leave_slips(connection: sqlite3.Connection, state: str) -> None:
+    """The slips that were queued are in that state, as a process that was killed leaves them."""
+    connection.execute(
+        "insert into print_jobs (job_id, receipt_number, copy, state, changed_at)"
+        " select job_id, receipt_number, copy, ?, 'then' from queued_prints",
+        (state,),
+    )
+
+
 def lines(journal: Journal) -> list[bytes]:
     return [line for _, line, _ in lines_from(journal.reader, journal.current, 1, 1_000)]
 
@@ -132,7 +143,7 @@ async def test_3_a_print_job_exists_if_and_only_if_its_event_does(journal: Journ
 
     with pytest.raises(ValueError, match="paper"):
         await journal.append(Batch((Draft(coffee(), NOW, TODAY),), NOW, prints=breaks))
-    assert (count(journal, "journal"), count(journal, "print_jobs")) == (1, 1)
+    assert (count(journal, "journal"), count(journal, "queued_prints")) == (1, 1)
 
 
 async def test_4_the_lines_form_a_chain_that_names_its_writer(journal: Journal) -> None:
@@ -154,6 +165,25 @@ async def test_5_receipt_numbers_count_from_one_without_gaps(journal: Journal) -
     second = await journal.append(one(coffee()))
 
     assert second.events[0].receipt_number == "T1-2"
+
+
+async def test_5_a_receipt_is_found_by_its_number(journal: Journal) -> None:
+    """Among others, whatever lies between; a number that was never given is not found."""
+    for payload in (coffee(), TillLog(kind="sign_in"), coffee(), TillLog(kind="x"), TillLog(kind="y"), coffee()):
+        await journal.append(one(payload, prints=not isinstance(payload, TillLog)))
+
+    found = {number: receipt_line(journal.reader, f"T1-{number}") for number in range(6)}
+
+    assert {number: line and read_line(line).sequence for number, line in found.items()} == {
+        0: None,
+        1: 1,
+        2: 3,
+        3: 6,
+        4: None,
+        5: None,
+    }
+    for nonsense in ("", "T1-", "T1-x", "T2-1", "T1-01", "T1-1 ", "T1--1", "T1-" + "9" * 400, "1"):
+        assert receipt_line(journal.reader, nonsense) is None
 
 
 async def test_6_an_answer_is_remembered_with_what_it_answers_for(journal: Journal) -> None:
@@ -181,6 +211,40 @@ async def test_8_what_ends_the_open_sale_is_in_the_sales_own_transaction(journal
         await journal.append(Batch((Draft(coffee(), NOW, TODAY),), NOW, suspend=suspend))
 
     assert count(journal, "journal") == 0
+
+
+async def test_8_a_sale_that_is_over_stays_so_in_a_new_enrolment(journal: Journal, path: Path) -> None:
+    await journal.append(Batch((Draft(coffee(), NOW, TODAY),), NOW, ends_open_sale=lambda: 7))
+    journal.close()
+    with closing(connect(path, "FULL")) as connection, transaction(connection):
+        answer = msgspec.structs.replace(ANSWER, epoch=2, receipt_prefix="T1B-")
+        add_enrolment(connection, server="https://till.example", public_key=KEY, answer=answer, at=NOW)
+    again = open_journal(path)
+    await again.append(one(coffee()))
+
+    assert read_open_sale_ended(again.reader) == 7
+    assert again.counters.receipts == 1
+    assert receipt_line(again.reader, "T1-1") != receipt_line(again.reader, "T1B-1")
+    again.close()
+
+
+async def test_lines_that_are_missing_at_the_end_are_noticed(journal: Journal) -> None:
+    """By what central acknowledged, or by the slip that was begun."""
+    for _ in range(3):
+        await journal.append(one(coffee()))
+    check_chain(journal.reader, journal.current)
+    await journal.write(lambda connection: leave_slips(connection, "printed"))
+    last = journal.current.base_position + 3
+    await journal.write(lambda connection: connection.execute("delete from journal where position = ?", (last,)))  # type: ignore[arg-type]
+    with pytest.raises(JournalBrokenError, match="sequence 3 of epoch 1 is missing at the end"):
+        check_chain(journal.reader, journal.current)
+    await journal.write(lambda connection: connection.execute("delete from print_jobs"))  # type: ignore[arg-type]
+    check_chain(journal.reader, journal.current)
+    await journal.write(
+        lambda connection: connection.execute("update deliveries set acknowledged_through = 3")  # type: ignore[arg-type]
+    )
+    with pytest.raises(JournalBrokenError, match="sequence 3 of epoch 1 is missing at the end"):
+        check_chain(journal.reader, journal.current)
 
 
 class FailingCommit:

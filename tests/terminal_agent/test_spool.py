@@ -15,7 +15,7 @@ from hardware.printers.escpos_driver import Timing
 from hardware.simulated import SimulatedPrinter
 from terminal_agent.journal import Batch, Draft, Journal, Printed
 from terminal_agent.printing.spool import Spool, answer_for, printed_document
-from tests.terminal_agent.test_journal import TODAY, coffee, enrolled, open_journal
+from tests.terminal_agent.test_journal import TODAY, coffee, enrolled, leave_slips, open_journal
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 QUICK = Timing(answer_seconds=0.3, ask_seconds=0.05, silence_seconds=0.6)
@@ -47,8 +47,14 @@ class Counter:
         return number
 
     def states(self) -> list[str]:
-        rows = self.journal.reader.execute("select state from print_jobs order by job_id")
+        rows = self.journal.reader.execute(
+            "select coalesce(state, 'queued') from journal left join print_jobs on job_id = position"
+            " where slip is not null order by position"
+        )
         return [row[0] for row in rows.fetchall()]
+
+    async def leave(self, state: str) -> None:
+        await self.journal.write(lambda connection: leave_slips(connection, state))
 
     async def until(self, holds: Callable[[], bool]) -> None:
         async with asyncio.timeout(SECONDS_MAX):
@@ -144,7 +150,8 @@ async def test_a_printer_that_is_lost_within_a_receipt_leaves_it_to_a_person(cou
 )
 async def test_after_a_restart_a_job_on_its_way_is_left_to_a_person(counter: Counter, state: str, after: str) -> None:
     number = await counter.sell()
-    await counter.journal.write(lambda connection: connection.execute("update print_jobs set state = ?", (state,)))  # type: ignore[arg-type]
+    if state != "queued":
+        await counter.leave(state)
 
     await counter.spool.recover()
 
@@ -154,7 +161,7 @@ async def test_after_a_restart_a_job_on_its_way_is_left_to_a_person(counter: Cou
 
 async def test_a_persons_word_ends_the_question(counter: Counter) -> None:
     whole, torn = await counter.sell(), await counter.sell()
-    await counter.journal.write(lambda connection: connection.execute("update print_jobs set state = 'unconfirmed'"))  # type: ignore[arg-type]
+    await counter.leave("unconfirmed")
     await counter.journal.write(lambda connection: answer_for(connection, whole, whole=True, at=NOW))
     await counter.journal.write(lambda connection: answer_for(connection, torn, whole=False, at=NOW))
     counter.spool.recount()
