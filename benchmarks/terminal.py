@@ -40,7 +40,7 @@ from terminal_agent.daemon import new_id
 from terminal_agent.database import connect, migrate, transaction, wal_pages_max
 from terminal_agent.disk_space import DiskSpace
 from terminal_agent.identity import add_enrolment
-from terminal_agent.journal import Batch, Draft, Journal, Printed, Remembered
+from terminal_agent.journal import Batch, Draft, Journal, OpenSaleAfter, Printed, Remembered
 from terminal_agent.known_receipts import read_event
 from terminal_agent.printing.receipt import Shop
 from terminal_agent.printing.spool import Spool
@@ -157,7 +157,7 @@ def _batch(checkout: Checkout, journal: Journal, answer: bytes) -> Batch:
         at,
         prints=lambda events: [Printed(0, document, events[0].receipt_number)],
         remembered=Remembered(str(new_id()), "fingerprint", lambda events: answer),
-        ends_open_sale=lambda: 1,
+        open_sale=lambda: OpenSaleAfter(ended=1),
     )
 
 

@@ -21,7 +21,16 @@ from terminal_agent.answers import Answers, fingerprint, insert_answer
 from terminal_agent.catalogue import Catalogue
 from terminal_agent.clock import Clock
 from terminal_agent.disk_space import DiskSpace
-from terminal_agent.journal import Batch, Committed, Draft, Journal, JournalError, JournalFullError, Remembered
+from terminal_agent.journal import (
+    Batch,
+    Committed,
+    Draft,
+    Journal,
+    JournalError,
+    JournalFullError,
+    OpenSaleAfter,
+    Remembered,
+)
 from terminal_agent.known_receipts import find_receipt
 from terminal_agent.open_sale import OpenSaleFiles
 from terminal_agent.printing.receipt import Shop
@@ -326,22 +335,21 @@ class Checkout:
         def answer(committed: Sequence[Committed]) -> bytes:
             return _answer(committed, state_view(after[-1], terms, around))
 
-        def ends_open_sale() -> int:
-            return serial if self._suspended.is_ended_by(after[-1]) else 0
-
-        def suspend(connection: sqlite3.Connection) -> None:
-            if not self._suspended.is_ended_by(after[-1]):
-                self._suspended.write(connection, after[-1], commands, given.at, serial=serial)
+        def write(connection: sqlite3.Connection) -> None:
+            self._suspended.write(connection, after[-1], commands, given.at, serial=serial)
             if isinstance(command, ConfirmPrint):
                 answer_for(connection, command.receipt_number, whole=False, at=given.at)
+
+        def open_sale() -> OpenSaleAfter:
+            if self._suspended.is_ended_by(after[-1]) and not isinstance(command, ConfirmPrint):
+                return OpenSaleAfter(ended=serial)
+            return OpenSaleAfter(write=write)
 
         remembered = None
         if command.command_id is not None:
             remembered = Remembered(command.command_id, fingerprint(command), answer)
         drafts = tuple(self._draft(entry) for entry in entries)
-        batch = Batch(
-            drafts, given.at, prints=prints, remembered=remembered, ends_open_sale=ends_open_sale, suspend=suspend
-        )
+        batch = Batch(drafts, given.at, prints=prints, remembered=remembered, open_sale=open_sale)
         committed, kept = await self._append(batch, entries)
         self.state = after[-1]
         self._suspended.written(self.state)

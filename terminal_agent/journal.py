@@ -101,19 +101,23 @@ class Printed(Struct, frozen=True):
     copy: bool = False
 
 
-class Batch(Struct, frozen=True):
-    """What one transaction appends; its functions run on the writer's thread, in the order of their names here.
+class OpenSaleAfter(Struct, frozen=True):
+    """What becomes of the open sale: `ended`, the serial of the one that is over, or what writes it down."""
 
-    `prints` and the answer of `remembered` see the sealed events; `ends_open_sale` answers the serial of the open sale
-    that is over with them, else 0; `suspend` writes into the transaction.
+    ended: int = 0
+    write: Callable[[sqlite3.Connection], None] | None = None
+
+
+class Batch(Struct, frozen=True):
+    """What one transaction appends; its functions run on the writer's thread, once the events are sealed, in the order
+    of their names here.
     """
 
     drafts: tuple[Draft, ...]
     at: datetime
     prints: Callable[[Sequence[Committed]], Sequence[Printed]] | None = None
     remembered: Remembered | None = None
-    ends_open_sale: Callable[[], int] | None = None
-    suspend: Callable[[sqlite3.Connection], None] | None = None
+    open_sale: Callable[[], OpenSaleAfter] | None = None
 
 
 class Appended(Struct, frozen=True):
@@ -184,8 +188,8 @@ class Journal:
         events = tuple(event for event, _ in sealed)
         slips = _slips(batch, events)
         answer = None if batch.remembered is None else batch.remembered.answer(events)
-        ended = self._open_sale_ended if batch.ends_open_sale is None else batch.ends_open_sale()
-        ended = max(ended, self._open_sale_ended)
+        open_sale = OpenSaleAfter() if batch.open_sale is None else batch.open_sale()
+        ended = max(open_sale.ended, self._open_sale_ended)
         command: tuple[object, ...] = _NO_COMMAND
         if batch.remembered is not None:
             command = (batch.remembered.command_id, batch.remembered.fingerprint, answer)
@@ -194,9 +198,9 @@ class Journal:
             for index, (event, after) in enumerate(sealed)
         ]
         try:
-            self._insert(rows, batch.suspend)
+            self._insert(rows, open_sale)
         except sqlite3.Error as error:
-            self._after_error(error, rows, batch.suspend, events[-1])
+            self._after_error(error, rows, open_sale, events[-1])
         self._counters, self._open_sale_ended = sealed[-1][1], ended
         return Appended(events, answer)
 
@@ -206,25 +210,24 @@ class Journal:
         self.reader.close()
         self._connection.close()
 
-    def _insert(self, rows: Sequence[_Row], suspend: Callable[[sqlite3.Connection], None] | None) -> None:
+    def _insert(self, rows: Sequence[_Row], open_sale: OpenSaleAfter) -> None:
+        if len(rows) == 1 and open_sale.write is None:
+            self._connection.execute(_INSERT, rows[0])  # a statement alone is a transaction
+            return
         with transaction(self._connection) as connection:
             for row in rows:
                 connection.execute(_INSERT, row)
-            if suspend is not None:
-                suspend(connection)
+            if open_sale.write is not None:
+                open_sale.write(connection)
 
     def _after_error(
-        self,
-        error: sqlite3.Error,
-        rows: Sequence[_Row],
-        suspend: Callable[[sqlite3.Connection], None] | None,
-        last: Committed,
+        self, error: sqlite3.Error, rows: Sequence[_Row], open_sale: OpenSaleAfter, last: Committed
     ) -> None:
         """Invariants (9) and (10): a full disk is tried once more without the reserve, a failed one is looked at."""
         if _code(error) == _FULL:
             self._space.release_reserve()
             try:
-                self._insert(rows, suspend)
+                self._insert(rows, open_sale)
             except sqlite3.Error as again:
                 error = again
             else:

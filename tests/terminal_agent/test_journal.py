@@ -25,6 +25,7 @@ from terminal_agent.journal import (
     Draft,
     Journal,
     JournalError,
+    OpenSaleAfter,
     Printed,
     Remembered,
 )
@@ -204,17 +205,17 @@ def test_7_the_journal_is_written_ahead_and_synced_at_each_commit(journal: Journ
 
 
 async def test_8_what_ends_the_open_sale_is_in_the_sales_own_transaction(journal: Journal) -> None:
-    def suspend(connection: sqlite3.Connection) -> None:
+    def write(connection: sqlite3.Connection) -> None:
         raise sqlite3.IntegrityError("the open sale cannot be written")
 
     with pytest.raises(JournalError):
-        await journal.append(Batch((Draft(coffee(), NOW, TODAY),), NOW, suspend=suspend))
+        await journal.append(Batch((Draft(coffee(), NOW, TODAY),), NOW, open_sale=lambda: OpenSaleAfter(write=write)))
 
     assert count(journal, "journal") == 0
 
 
 async def test_8_a_sale_that_is_over_stays_so_in_a_new_enrolment(journal: Journal, path: Path) -> None:
-    await journal.append(Batch((Draft(coffee(), NOW, TODAY),), NOW, ends_open_sale=lambda: 7))
+    await journal.append(Batch((Draft(coffee(), NOW, TODAY),), NOW, open_sale=lambda: OpenSaleAfter(ended=7)))
     journal.close()
     with closing(connect(path, "FULL")) as connection, transaction(connection):
         answer = msgspec.structs.replace(ANSWER, epoch=2, receipt_prefix="T1B-")
@@ -259,10 +260,11 @@ class FailingCommit:
         self._failed = False
 
     def execute(self, statement: str, *parameters: object) -> sqlite3.Cursor:
-        if statement == "commit" and not self._failed:
+        alone = statement.startswith("insert into journal") and not self._connection.in_transaction
+        if (statement == "commit" or alone) and not self._failed:
             self._failed = True
             if self._happens:
-                self._connection.execute("commit")
+                self._connection.execute(statement, *parameters)  # type: ignore[arg-type]
             error = sqlite3.OperationalError("disk I/O error")
             error.sqlite_errorcode = self._code
             raise error
@@ -273,14 +275,16 @@ class FailingCommit:
 
 
 @pytest.mark.parametrize("happens", [True, False])
+@pytest.mark.parametrize("events", [1, 2])
 async def test_9_after_a_commit_that_failed_in_the_disk_the_journal_is_looked_at(
-    journal: Journal, happens: bool
+    journal: Journal, happens: bool, events: int
 ) -> None:
     await journal.append(one(coffee()))
     journal._connection = FailingCommit(journal._connection, happens=happens)  # type: ignore[assignment]
 
     async def append() -> Appended:
-        return await journal.append(one(coffee(), remembered=Remembered("once", "f", lambda events: b"sold")))
+        remembered = Remembered("once", "f", lambda events: b"sold")
+        return await journal.append(Batch((Draft(coffee(), NOW, TODAY),) * events, NOW, _paper, remembered))
 
     if happens:
         assert (await append()).answer == b"sold"
@@ -288,7 +292,7 @@ async def test_9_after_a_commit_that_failed_in_the_disk_the_journal_is_looked_at
         with pytest.raises(JournalError):
             await append()
         assert (await append()).answer == b"sold"
-    assert [read_line(line).sequence for line in lines(journal)] == [1, 2]
+    assert [read_line(line).sequence for line in lines(journal)] == list(range(1, events + 2))
     assert not isinstance(journal._connection, FailingCommit)
 
 
