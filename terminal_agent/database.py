@@ -67,6 +67,11 @@ def migrate(connection: sqlite3.Connection, migrations: Migrations) -> None:
     migrations.apply(database)
 
 
+def is_older(connection: sqlite3.Connection, migrations: Migrations) -> bool:
+    """Whether the database was written by an older version of this program, and `migrate` would change it."""
+    return bool(migrations.pending(Database(connection)))
+
+
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     """Everything inside, or nothing: commits at the end, rolls back on an exception."""

@@ -21,7 +21,7 @@ from terminal_agent.chain_check import check_chain, check_file
 from terminal_agent.clock import Clock
 from terminal_agent.config import Config
 from terminal_agent.daemon import NotEnrolledError
-from terminal_agent.database import connect, migrate
+from terminal_agent.database import connect, is_older, migrate
 from terminal_agent.disk_space import DiskSpace
 from terminal_agent.housekeeping import read_health
 from terminal_agent.identity import Enrolment, enrolments, owed, pending
@@ -29,7 +29,7 @@ from terminal_agent.journal import Journal
 from terminal_agent.journal_reading import lines_from, read_counters, receipt_line
 from terminal_agent.patience import Patience
 from terminal_agent.printing.spool import printed_document
-from terminal_agent.state_directory import StateDirectory
+from terminal_agent.state_directory import StateDirectory, StateDirectoryBusyError
 from terminal_agent.uplink import Pushed, Uplink, read_delivery
 
 
@@ -190,7 +190,16 @@ async def _push(
 
 @contextlib.contextmanager
 def _reading(directory: StateDirectory) -> Iterator[sqlite3.Connection]:
+    """Raises `StateDirectoryBusyError` where an older version of this program is at work: it could not go on."""
     with contextlib.closing(connect(directory.journal, "FULL")) as connection:
+        if is_older(connection, migrations):
+            try:
+                with directory.locked():
+                    migrate(connection, migrations)
+            except StateDirectoryBusyError as error:
+                raise StateDirectoryBusyError(
+                    "the terminal that runs here is of an older version; restart it, then try again"
+                ) from error
         migrate(connection, migrations)
         yield connection
 

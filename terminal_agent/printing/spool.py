@@ -37,7 +37,10 @@ write_seconds_max: Final = 30.0
 ask_again_seconds: Final = 1.0
 idle_seconds_max: Final = 5.0
 drawer_seconds_max: Final = 2.0
+queued_counted_max: Final = 1_000
+"""More are not counted at each sale: of a till whose printer is gone nobody needs to know how many slips it owes."""
 _PLACE: Final = "place"
+_COUNT_QUEUED: Final = "select count(*) from (select 1 from queued_prints limit ?)"
 _log = structlog.get_logger()
 
 
@@ -88,7 +91,7 @@ class Spool:
     def recount(self) -> None:
         """Count anew what waits; to be called after jobs were added or answered for."""
         reader = self._journal.reader
-        self.queued = int(reader.execute("select count(*) from queued_prints").fetchone()[0])
+        self.queued = int(reader.execute(_COUNT_QUEUED, (queued_counted_max,)).fetchone()[0])
         rows = reader.execute(
             "select receipt_number from undecided_prints where state = 'unconfirmed' order by job_id"
         ).fetchall()

@@ -14,7 +14,9 @@ from terminal_agent.database import connect, transaction
 from terminal_agent.identity import add_enrolment, positions_per_enrolment
 from terminal_agent.journal import Journal
 from terminal_agent.journal_reading import Counters, read_pruned, receipt_line
+from terminal_agent.journal_tools import terminal_summary
 from terminal_agent.printing.spool import Spool, printed_document
+from terminal_agent.state_directory import StateDirectory, StateDirectoryBusyError
 from terminal_agent.suspended import Suspended
 from tests.terminal_agent.test_journal import ANSWER, KEY, coffee, one, open_journal
 
@@ -26,7 +28,7 @@ STATES = {3: "unconfirmed", 11: "printed", 13: "printed", 14: "unconfirmed", 16:
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
+def path(tmp_path: Path) -> Path:
     """Two slips are printed, two wait for a person, one is queued; a sale is open."""
     path = tmp_path / "journal.sqlite"
     with closing(connect(path, "FULL")) as connection:
@@ -60,9 +62,26 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
                 " values ('open', 'then', ?, ?, 7, 'boot')",
                 (b"null", b'["scan"]'),
             )
+    return path
+
+
+@pytest.fixture
+def journal(path: Path) -> Iterator[Journal]:
     opened = open_journal(path)
     yield opened
     opened.close()
+
+
+def test_it_is_not_changed_under_a_terminal_of_the_older_version_that_runs(path: Path) -> None:
+    directory = StateDirectory(path.parent)
+    content = path.read_bytes()
+    with directory.locked(), pytest.raises(StateDirectoryBusyError, match="older version; restart it"):
+        terminal_summary(directory)
+
+    assert path.read_bytes() == content
+    assert terminal_summary(directory)["last_sequence"] == 16
+    with directory.locked():
+        assert terminal_summary(directory)["prints_queued"] == 1
 
 
 def test_its_slips_are_printed_and_asked_about_as_before(journal: Journal, tmp_path: Path) -> None:
