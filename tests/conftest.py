@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from central.database import Database
@@ -19,6 +20,11 @@ from central.database.migrate import create_database, migrate
 from tests.databases import TestServer, template_name
 
 __all__ = ["TestServer"]
+
+# The same examples each time, and as long as they take: a run that fails can be run again. `search` looks for others.
+hypothesis.settings.register_profile("same", derandomize=True, database=None, deadline=None)
+hypothesis.settings.register_profile("search", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("same")
 
 _variable = "TILLSTREAM_TEST_POSTGRESQL"
 _prefix = "tillstream-tests-"
