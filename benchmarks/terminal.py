@@ -37,7 +37,7 @@ from terminal_agent.catalogue import Catalogue
 from terminal_agent.checkout import Checkout
 from terminal_agent.clock import Clock
 from terminal_agent.daemon import new_id
-from terminal_agent.database import connect, migrate, transaction, wal_pages_max
+from terminal_agent.database import connect, grow_log, migrate, transaction
 from terminal_agent.disk_space import DiskSpace
 from terminal_agent.identity import add_enrolment
 from terminal_agent.journal import Batch, Draft, Journal, OpenSaleAfter, Printed, Remembered
@@ -97,6 +97,7 @@ async def measure(scale: Scale) -> list[Figure]:
         first = await _first_catalogue(folder, catalogue, barcodes)
         scale.say(f"{count:,} products are in the replica")
         with _till(folder, catalogue) as (checkout, journal):
+            await journal.grow_log()
             await _open(checkout)
             appends = await _appends(scale.rounds, folder, checkout, journal, barcodes)
             scans = await _scans(scale.rounds, folder, checkout, barcodes)
@@ -111,7 +112,8 @@ async def _appends(
     chance = random.Random(7)
     appends, tenders, floor, bare = _empty(rounds), _empty(rounds), _empty(rounds), _empty(rounds)
     with _block_file(folder / "floor") as sync, closing(connect(folder / "bare.sqlite", "FULL")) as lines:
-        _grow_log(lines)
+        lines.execute("create table lines (line blob not null)")
+        grow_log(lines)
         for number in range(rounds):
             for _ in range(appends_per_round):
                 for barcode in chance.choices(barcodes, k=lines_per_sale):
@@ -132,14 +134,6 @@ async def _appends(
     ]
 
 
-def _grow_log(connection: sqlite3.Connection) -> None:
-    """Make the bare table, and its write-ahead log as long as it gets: one that grows costs more to sync."""
-    connection.execute("create table lines (line blob not null)")
-    connection.execute("insert into lines (line) values (zeroblob(?))", (block * wal_pages_max,))
-    connection.execute("delete from lines")
-    connection.execute("pragma wal_checkpoint").fetchall()
-
-
 def _insert_bare(connection: sqlite3.Connection, line: tuple[bytes]) -> None:
     with transaction(connection):
         connection.execute("insert into lines (line) values (?)", line)
@@ -154,7 +148,6 @@ def _batch(checkout: Checkout, journal: Journal, answer: bytes) -> Batch:
     document = bytes(journal.reader.execute(_LAST_SLIP).fetchone()[0])
     return Batch(
         (draft,),
-        at,
         prints=lambda events: [Printed(0, document, events[0].receipt_number)],
         remembered=Remembered(str(new_id()), "fingerprint", lambda events: answer),
         open_sale=lambda: OpenSaleAfter(ended=1),

@@ -317,7 +317,7 @@ class Checkout:
         data = {"code": refused.code, "cashier_id": None if cashier is None else str(cashier.cashier_id)}
         entry = entry_of_log(self.state, given, "sign_in_refused", data)
         with contextlib.suppress(JournalError):
-            await self._append(Batch((self._draft(entry),), now), [entry])
+            await self._append(Batch((self._draft(entry),)), [entry])
 
     async def _commit(
         self, command: Command, events: Sequence[RegisterEvent], given: Given, original: bytes | None
@@ -349,7 +349,7 @@ class Checkout:
         if command.command_id is not None:
             remembered = Remembered(command.command_id, fingerprint(command), answer)
         drafts = tuple(self._draft(entry) for entry in entries)
-        batch = Batch(drafts, given.at, prints=prints, remembered=remembered, open_sale=open_sale)
+        batch = Batch(drafts, prints=prints, remembered=remembered, open_sale=open_sale)
         committed, kept = await self._append(batch, entries)
         self.state = after[-1]
         self._suspended.written(self.state)

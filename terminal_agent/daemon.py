@@ -117,6 +117,11 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         try:
+            if not self._space.is_short():
+                await self._journal.grow_log()
+        except JournalError as error:  # sales take a little longer
+            _log.warning("log-not-grown", reason=str(error))
+        try:
             await self._spool.recover()
         except JournalError as error:  # it is tried again before anything is printed
             _log.error("spool-not-recovered", reason=str(error))

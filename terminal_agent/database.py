@@ -20,6 +20,9 @@ busy_ms_max: Final = 5_000
 wal_pages_max: Final = 1_000
 room_bytes_min: Final = 64 * 1024
 when_damaged: Final = "keep a copy of the state directory, and enrol into a new one with a new code"
+_page_bytes: Final = 4_096
+_spilling_pages: Final = 10
+"""So few that SQLite writes what a transaction changes before it ends."""
 _DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 Durability = Literal["FULL", "NORMAL"]
@@ -83,6 +86,25 @@ def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         with contextlib.suppress(sqlite3.Error):
             connection.execute("rollback")
         raise
+
+
+def grow_log(connection: sqlite3.Connection) -> None:
+    """Make the write-ahead log as long as it gets: a commit that lengthens a file waits for more than its own bytes.
+
+    What is written for it is rolled back, and never comes into the database.
+    """
+    (pages,) = connection.execute("pragma cache_size").fetchone()
+    connection.execute(f"pragma cache_size={_spilling_pages}")
+    try:
+        connection.execute("begin immediate")
+        connection.execute("create table growth (zeros blob not null)")
+        connection.execute(
+            "insert into growth (zeros) values (zeroblob(?))", ((wal_pages_max + _spilling_pages) * _page_bytes,)
+        )
+    finally:
+        if connection.in_transaction:
+            connection.execute("rollback")
+        connection.execute(f"pragma cache_size={pages}")
 
 
 class Writer:

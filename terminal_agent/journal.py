@@ -32,7 +32,7 @@ from msgspec import Struct
 from migrations.terminal.journal import migrations
 from protocol.chain import line_hash
 from protocol.events import TYPES, Payload, Refund, Sale, ShiftClose, Void, write_line
-from terminal_agent.database import Writer, connect, migrate, transaction
+from terminal_agent.database import Writer, connect, grow_log, migrate, transaction
 from terminal_agent.disk_space import DiskSpace
 from terminal_agent.identity import Enrolment, enrolments
 from terminal_agent.journal_reading import Counters, read_counters, read_open_sale_ended
@@ -114,7 +114,6 @@ class Batch(Struct, frozen=True):
     """
 
     drafts: tuple[Draft, ...]
-    at: datetime
     prints: Callable[[Sequence[Committed]], Sequence[Printed]] | None = None
     remembered: Remembered | None = None
     open_sale: Callable[[], OpenSaleAfter] | None = None
@@ -159,6 +158,18 @@ class Journal:
         Raises `JournalError` where nothing was kept, `JournalUnusableError` where the disk failed.
         """
         return await self._writer.run(lambda: self.append_now(batch))
+
+    async def grow_log(self) -> None:
+        """Make the write-ahead log as long as it gets, so that no sale waits for that. Raises `JournalError`."""
+
+        def work() -> None:
+            self._check_usable()
+            try:
+                grow_log(self._connection)
+            except sqlite3.Error as error:
+                raise self._refusal(error) from error
+
+        await self._writer.run(work)
 
     async def write(self, work: Callable[[sqlite3.Connection], None]) -> None:
         """Another small transaction on the writer's thread: spool states, the open sale, deliveries.

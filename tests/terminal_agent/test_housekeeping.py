@@ -52,7 +52,6 @@ class Keeper:
             self.journal.append_now(
                 Batch(
                     (Draft(payload or coffee(), at, TODAY),),
-                    at,
                     prints=lambda events: [Printed(0, b"paper", events[0].receipt_number)],
                     remembered=Remembered(str(uuid4()), "f", lambda events: b"sold"),
                 )

@@ -1,5 +1,6 @@
 """The journal's invariants, each test named by the number that it holds (see `terminal_agent/journal.py`)."""
 
+import asyncio
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -14,8 +15,8 @@ from migrations.terminal.journal import migrations
 from protocol.chain import first_prev, line_hash
 from protocol.enrolment import EnrolAnswer
 from protocol.events import Payload, TillLog, read_line
-from terminal_agent.chain_check import JournalBrokenError, check_chain
-from terminal_agent.database import connect, migrate, transaction
+from terminal_agent.chain_check import JournalBrokenError, check_chain, check_file
+from terminal_agent.database import connect, migrate, transaction, wal_pages_max
 from terminal_agent.disk_space import DiskSpace
 from terminal_agent.identity import add_enrolment
 from terminal_agent.journal import (
@@ -25,6 +26,7 @@ from terminal_agent.journal import (
     Draft,
     Journal,
     JournalError,
+    JournalFullError,
     OpenSaleAfter,
     Printed,
     Remembered,
@@ -84,7 +86,7 @@ def coffee() -> Payload:
 
 
 def one(payload: Payload, *, remembered: Remembered | None = None, prints: bool = True) -> Batch:
-    return Batch((Draft(payload, NOW, TODAY),), NOW, prints=_paper if prints else None, remembered=remembered)
+    return Batch((Draft(payload, NOW, TODAY),), prints=_paper if prints else None, remembered=remembered)
 
 
 def _paper(events: Sequence[Committed]) -> list[Printed]:
@@ -143,7 +145,7 @@ async def test_3_a_print_job_exists_if_and_only_if_its_event_does(journal: Journ
         raise ValueError("the paper cannot be made")
 
     with pytest.raises(ValueError, match="paper"):
-        await journal.append(Batch((Draft(coffee(), NOW, TODAY),), NOW, prints=breaks))
+        await journal.append(Batch((Draft(coffee(), NOW, TODAY),), prints=breaks))
     assert (count(journal, "journal"), count(journal, "queued_prints")) == (1, 1)
 
 
@@ -209,13 +211,13 @@ async def test_8_what_ends_the_open_sale_is_in_the_sales_own_transaction(journal
         raise sqlite3.IntegrityError("the open sale cannot be written")
 
     with pytest.raises(JournalError):
-        await journal.append(Batch((Draft(coffee(), NOW, TODAY),), NOW, open_sale=lambda: OpenSaleAfter(write=write)))
+        await journal.append(Batch((Draft(coffee(), NOW, TODAY),), open_sale=lambda: OpenSaleAfter(write=write)))
 
     assert count(journal, "journal") == 0
 
 
 async def test_8_a_sale_that_is_over_stays_so_in_a_new_enrolment(journal: Journal, path: Path) -> None:
-    await journal.append(Batch((Draft(coffee(), NOW, TODAY),), NOW, open_sale=lambda: OpenSaleAfter(ended=7)))
+    await journal.append(Batch((Draft(coffee(), NOW, TODAY),), open_sale=lambda: OpenSaleAfter(ended=7)))
     journal.close()
     with closing(connect(path, "FULL")) as connection, transaction(connection):
         answer = msgspec.structs.replace(ANSWER, epoch=2, receipt_prefix="T1B-")
@@ -284,7 +286,7 @@ async def test_9_after_a_commit_that_failed_in_the_disk_the_journal_is_looked_at
 
     async def append() -> Appended:
         remembered = Remembered("once", "f", lambda events: b"sold")
-        return await journal.append(Batch((Draft(coffee(), NOW, TODAY),) * events, NOW, _paper, remembered))
+        return await journal.append(Batch((Draft(coffee(), NOW, TODAY),) * events, _paper, remembered))
 
     if happens:
         assert (await append()).answer == b"sold"
@@ -308,6 +310,32 @@ async def test_10_a_sale_whose_money_was_taken_gets_the_reserve(path: Path) -> N
     assert not reserve.exists()
     assert count(journal, "journal") == 1
     journal.close()
+
+
+def test_no_sale_waits_for_a_log_that_grows(journal: Journal, path: Path) -> None:
+    log = path.with_name("journal.sqlite-wal")
+    database = path.stat().st_size
+    asyncio.run(journal.grow_log())
+    grown = log.stat().st_size
+    for _ in range(10):
+        journal.append_now(one(coffee()))
+
+    assert grown >= wal_pages_max * 4_096
+    assert (log.stat().st_size, path.stat().st_size) == (grown, database)
+    check_file(journal.reader)
+
+
+async def test_a_log_that_finds_no_room_to_grow_leaves_all_as_it_was(journal: Journal) -> None:
+    await journal.append(one(coffee()))
+    pages = journal._connection.execute("pragma page_count").fetchone()[0]
+    journal._connection.execute(f"pragma max_page_count={pages + 50}")
+
+    with pytest.raises(JournalFullError):
+        await journal.grow_log()
+    await journal.append(one(coffee()))
+
+    assert [read_line(line).sequence for line in lines(journal)] == [1, 2]
+    check_file(journal.reader)
 
 
 def test_a_disk_without_room_is_known_before_money_is_taken(tmp_path: Path) -> None:

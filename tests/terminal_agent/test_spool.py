@@ -37,7 +37,6 @@ class Counter:
         """A sale whose paper bears its number; answers the number."""
         batch = Batch(
             (Draft(coffee(), NOW, TODAY),),
-            NOW,
             prints=lambda events: [Printed(0, paper(events[0].receipt_number or ""), events[0].receipt_number)],
         )
         number = (await self.journal.append(batch)).events[0].receipt_number
