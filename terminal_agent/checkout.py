@@ -327,6 +327,7 @@ class Checkout:
         entries = [event for event in events if isinstance(event, Entry)]
         around, terms, commands = self._counter.surroundings(), given.terms, list(self._suspended.commands)
         shop, after, serial = self.shop(), list[RegisterState](), self._suspended.next_serial()
+        behind = self._suspended.is_behind(before)  # then the ids of its last commands are not on the disk either
 
         def prints(committed: Sequence[Committed]) -> Sequence[Any]:
             after.append(evolved(before, _with_numbers(events, committed)))
@@ -341,7 +342,7 @@ class Checkout:
                 answer_for(connection, command.receipt_number, whole=False, at=given.at)
 
         def open_sale() -> OpenSaleAfter:
-            if self._suspended.is_ended_by(after[-1]) and not isinstance(command, ConfirmPrint):
+            if not behind and self._suspended.is_ended_by(after[-1]) and not isinstance(command, ConfirmPrint):
                 return OpenSaleAfter(ended=serial)
             return OpenSaleAfter(write=write)
 

@@ -3,9 +3,9 @@
 A change of the open sale is in the system's hands before it is answered (`open_sale.py`), so a killed process loses
 nothing, and on the disk at most `write_behind_seconds_max` later, so that no scan waits for the disk. What money or a
 parked sale hangs on is on the disk before it is answered. What ends a sale (SALE, cancel, park) says so in the same
-transaction: a writing counts if its serial is above that of the last end (`open_sale_ended`). Each writing
-bears the ids of the commands that made it what it is, so that a front end that repeats one after a crash does not put
-the line in twice: either both are there, or neither is.
+transaction: a writing counts if its serial is above that of the last end (`open_sale_ended`). Each writing bears the
+ids of the commands that made it what it is, so that a front end that repeats one after a crash does not put the line in
+twice: either both are there, or neither is.
 """
 
 import sqlite3

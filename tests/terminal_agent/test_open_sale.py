@@ -11,7 +11,7 @@ import pytest
 from terminal_agent.open_sale import OpenSale, OpenSaleFiles
 from terminal_agent.register.refusals import Refused
 from tests.terminal_agent.conftest import CASHIER, Till
-from tests.terminal_agent.lone_counter import LoneCounter, copy_disk, counter, open_shift, stock
+from tests.terminal_agent.lone_counter import BARCODES, LoneCounter, copy_disk, counter, open_shift, stock
 
 
 @pytest.fixture
@@ -106,6 +106,24 @@ async def test_a_sale_that_was_written_behind_is_over_with_its_receipt(folder: P
         await again.checkout.flush()
     async with counter(folder) as once_more:
         assert once_more.cart == ["BREAD"]
+
+
+@pytest.mark.parametrize("written_behind", [True, False])
+async def test_a_scan_repeated_after_its_sale_and_a_power_cut_is_not_sold_again(
+    folder: Path, written_behind: bool
+) -> None:
+    async with counter(folder) as at:
+        await at.command("scan", "the scan", barcode=BARCODES["COFFEE"])
+        if written_behind:
+            await at.checkout.flush()
+        await at.command("tender", method="CARD")
+    for name in ("open-sale-0", "open-sale-1"):
+        (folder / name).unlink(missing_ok=True)
+
+    async with counter(folder) as again:
+        await again.command("scan", "the scan", barcode=BARCODES["COFFEE"])
+        assert again.checkout.state.cart is None
+        assert again.sales() == [["COFFEE"]]
 
 
 async def test_a_sale_that_was_resumed_stays_so_after_a_power_cut(folder: Path) -> None:
