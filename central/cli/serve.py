@@ -51,8 +51,8 @@ def serve(
     with _alone(target), bound_together(*listen, workers) as listeners, _bound(*metrics_listen) as metrics:
         plan = Work(
             redis_url=redis_url,
-            tls_cert=tls_cert,
-            tls_key=tls_key,
+            tls_cert=str(tls_cert) if tls_cert else None,
+            tls_key=str(tls_key) if tls_key else None,
             processes=workers,
             listener=listeners[0].fileno(),
             metrics=metrics.fileno(),

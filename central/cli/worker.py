@@ -10,7 +10,6 @@ import signal
 import socket
 import ssl
 import sys
-from pathlib import Path
 
 import click
 import msgspec
@@ -27,8 +26,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
 
     address: str = ""
     redis_url: str | None = None
-    tls_cert: Path | None = None
-    tls_key: Path | None = None
+    tls_cert: str | None = None
+    tls_key: str | None = None
     processes: int = 1
     number: int = 0
     listener: int

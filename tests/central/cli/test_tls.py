@@ -1,5 +1,6 @@
 """`serve --tls-cert --tls-key`: https, of TLS 1.2 and up."""
 
+import socket
 import ssl
 import urllib.request
 from datetime import UTC, datetime, timedelta
@@ -45,5 +46,24 @@ def test_it_serves_https_to_who_trusts_its_certificate(till_central: CommandLine
         context = ssl.create_default_context(cafile=str(cert))
         with urllib.request.urlopen(f"{serving.url}/healthz", timeout=5, context=context) as answer:
             assert (serving.url.startswith("https://127.0.0.1:"), answer.status) == (True, 200)
+    finally:
+        assert serving.stop() == 0
+
+
+def test_workers_serve_https_and_a_client_that_speaks_plainly_harms_nobody(
+    till_central: CommandLine, tmp_path: Path
+) -> None:
+    cert, key = make_certificate(tmp_path)
+    context = ssl.create_default_context(cafile=str(cert))
+    serving = till_central.serve("--workers", "2", "--tls-cert", str(cert), "--tls-key", str(key))
+    try:
+        address = ("127.0.0.1", int(serving.url.rsplit(":", 1)[1]))
+        for _ in range(4):
+            with socket.create_connection(address, timeout=5) as plain:
+                plain.sendall(b"GET /healthz HTTP/1.1\r\n\r\n")
+                while plain.recv(1_024):
+                    pass
+            with urllib.request.urlopen(f"{serving.url}/healthz", timeout=5, context=context) as answer:
+                assert answer.status == 200
     finally:
         assert serving.stop() == 0
