@@ -1,14 +1,16 @@
 """`till-central` as a process, on a data directory of its own."""
 
+import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 from click.testing import CliRunner
 
 from central.cli import main
@@ -16,6 +18,11 @@ from central.database.embedded import EmbeddedPostgres
 
 TILL_CENTRAL = [sys.executable, "-c", "from central.cli import main; main()"]
 LOOPBACK = ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """`serve` runs on uvloop's where it is there."""
+    return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 
 @dataclass
