@@ -100,10 +100,8 @@ def _application(services: Services, guard: Guard) -> tuple[web.Application, dic
 
 
 @asynccontextmanager
-async def serve_on(
-    services: Services, listener: socket.socket, *, tls: ssl.SSLContext | None = None
-) -> AsyncIterator[web.AppRunner]:
-    """Serve on a bound socket; on leaving, long polls end and what is under way is finished first."""
+async def serving(services: Services) -> AsyncIterator[web.AppRunner]:
+    """A server to give connections to; on leaving, long polls end and what is under way is finished first."""
     guard = Guard()
     app, fixed = _application(services, guard)
     runner = web.AppRunner(
@@ -118,13 +116,22 @@ async def serve_on(
     assert runner.server is not None
     runner.server.request_handler = guard.shortcuts(fixed, runner.server.request_handler)  # type: ignore[assignment]
     try:
-        await web.SockSite(runner, listener, ssl_context=tls, backlog=backlog).start()
         services.of(OverdueJob).start()
         services.of(Resumption).start()
         yield runner
     finally:
         services.wakeups.stop()
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def serve_on(
+    services: Services, listener: socket.socket, *, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[web.AppRunner]:
+    """Serve on a bound socket, and leave as `serving` does."""
+    async with serving(services) as runner:
+        await web.SockSite(runner, listener, ssl_context=tls, backlog=backlog).start()
+        yield runner
 
 
 @asynccontextmanager

@@ -3,15 +3,16 @@
 import asyncio
 import contextlib
 import fcntl
+import functools
 import os
 import signal
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 import msgspec
@@ -22,7 +23,6 @@ from central.cli.worker import Work, work
 from central.config import default_listen, default_metrics_listen
 from central.database.embedded import application, keep_running
 
-backlog: Final = 1_024
 stop_seconds_max: Final = 20.0
 restart_seconds: Final = 0.5
 metrics_folder_variable: Final = "PROMETHEUS_MULTIPROC_DIR"
@@ -48,20 +48,20 @@ def serve(
     """Serve until SIGTERM or SIGINT. Prints one line when it listens."""
     if (tls_cert is None) != (tls_key is None):
         raise click.UsageError("--tls-cert and --tls-key go together")
-    with _alone(target), bound_together(*listen, workers) as listeners, _bound(*metrics_listen) as metrics:
+    with _alone(target), _bound(*listen) as listener, _bound(*metrics_listen) as metrics:
         plan = Work(
             redis_url=redis_url,
             tls_cert=str(tls_cert) if tls_cert else None,
             tls_key=str(tls_key) if tls_key else None,
             processes=workers,
-            listener=listeners[0].fileno(),
+            listener=listener.fileno(),
             metrics=metrics.fileno(),
         )
         plan.tls()
-        run(_serve(target, plan, listeners))
+        run(_serve(target, plan, listener))
 
 
-async def _serve(target: Target, plan: Work, listeners: Sequence[socket.socket]) -> None:
+async def _serve(target: Target, plan: Work, listener: socket.socket) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -70,11 +70,11 @@ async def _serve(target: Target, plan: Work, listeners: Sequence[socket.socket])
         plan = msgspec.structs.replace(plan, address=address)
         started = asyncio.Event()
         serving = asyncio.create_task(
-            work(plan, stop, started) if plan.processes == 1 else _workers(plan, listeners, stop, started)
+            work(plan, stop, started) if plan.processes == 1 else _workers(plan, listener, stop, started)
         )
         await asyncio.wait([serving, asyncio.create_task(started.wait())], return_when=asyncio.FIRST_COMPLETED)
         if not serving.done():
-            click.echo(f"Listening on {_url(listeners[0], secure=plan.tls_cert is not None)}")
+            click.echo(f"Listening on {_url(listener, secure=plan.tls_cert is not None)}")
         await serving
 
 
@@ -99,36 +99,68 @@ async def _database(target: Target) -> AsyncIterator[str]:
         await asyncio.to_thread(server.leave)
 
 
-async def _workers(plan: Work, listeners: Sequence[socket.socket], stop: asyncio.Event, started: asyncio.Event) -> None:
-    """Several processes on one address; one that dies is replaced, and finds the connections that waited for it."""
+async def _workers(plan: Work, listener: socket.socket, stop: asyncio.Event, started: asyncio.Event) -> None:
+    """Several processes on one listener: one that dies is replaced, the others serve meanwhile. Raises `Failure`."""
+    from central.cli.handing_over import Sharing  # with aiohttp, which other commands start faster without
 
     async def keep_one(number: int) -> None:
-        mine = msgspec.structs.replace(plan, number=number, listener=listeners[number].fileno())
         while not stop.is_set():
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-c",
-                "from central.cli import main; main()",
-                "worker",
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                pass_fds=(mine.listener, mine.metrics),
-                start_new_session=True,
-                env={**os.environ, metrics_folder_variable: metrics_folder},
-            )
-            await _talk(process, msgspec.json.encode(mine), ready[number], stop)
+            channel, theirs = socket.socketpair()
+            with channel:
+                with theirs:
+                    mine = msgspec.structs.replace(plan, listener=None, channel=theirs.fileno())
+                    process = await _start_worker((theirs.fileno(), plan.metrics), metrics_folder)
+                try:
+                    await _talk(process, msgspec.json.encode(mine), functools.partial(serves, number, channel), stop)
+                finally:
+                    sharing.remove(channel)
             await asyncio.sleep(0 if stop.is_set() else restart_seconds)
 
-    ready = [asyncio.Event() for _ in range(plan.processes)]
+    def serves(number: int, channel: socket.socket) -> None:
+        sharing.add(channel)
+        ready.add(number)
+        if len(ready) == plan.processes:
+            started.set()
+
+    ready: set[int] = set()
+    sharing = Sharing(listener)
     with tempfile.TemporaryDirectory(prefix="tillstream-metrics-") as metrics_folder:
-        keeping = [asyncio.create_task(keep_one(number)) for number in range(plan.processes)]
-        await asyncio.gather(*(event.wait() for event in ready))
-        started.set()
-        await asyncio.gather(*keeping)
+        keeping = asyncio.gather(*(keep_one(number) for number in range(plan.processes)))
+        accepting = asyncio.create_task(sharing.run())
+        awaited: list[asyncio.Future[Any]] = [keeping, accepting, asyncio.create_task(stop.wait())]
+        try:
+            await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+            if accepting.done():
+                await accepting
+        except OSError as error:
+            host, port = listener.getsockname()[:2]
+            raise _not_ours(host, port, error) from error
+        finally:
+            accepting.cancel()
+            await asyncio.wait([accepting])
+            listener.close()  # who comes from now on is refused, and waits for nothing that has ended
+            stop.set()
+            await keeping
 
 
-async def _talk(process: asyncio.subprocess.Process, plan: bytes, ready: asyncio.Event, stop: asyncio.Event) -> None:
-    """Give a worker its plan, wait until it serves, and until it ends or shall end."""
+async def _start_worker(descriptors: tuple[int, int], metrics_folder: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        "from central.cli import main; main()",
+        "worker",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        pass_fds=descriptors,
+        start_new_session=True,
+        env={**os.environ, metrics_folder_variable: metrics_folder},
+    )
+
+
+async def _talk(
+    process: asyncio.subprocess.Process, plan: bytes, serves: Callable[[], None], stop: asyncio.Event
+) -> None:
+    """Give a worker its plan, say when it serves, and wait until it ends or shall end."""
     assert process.stdin is not None
     assert process.stdout is not None
     ended = asyncio.create_task(process.wait())
@@ -136,8 +168,8 @@ async def _talk(process: asyncio.subprocess.Process, plan: bytes, ready: asyncio
         with contextlib.suppress(ConnectionError):
             process.stdin.write(plan + b"\n")
             await process.stdin.drain()
-            await process.stdout.readline()
-        ready.set()
+            if await process.stdout.readline():
+                serves()
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait([ended, stopping], return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
@@ -175,23 +207,7 @@ def _alone(target: Target) -> Iterator[None]:
 
 
 @contextmanager
-def bound_together(host: str, port: int, count: int) -> Iterator[list[socket.socket]]:
-    """A bound socket for each of so many processes, all of one address. Raises `Failure`.
-
-    The kernel shares connections out among them; from one socket, the process that wakes up first takes all that wait.
-    """
-    with contextlib.ExitStack() as bound:
-        first = bound.enter_context(_bound(host, port))  # alone: with others it would not fail where somebody listens
-        if count == 1:
-            yield [first]
-            return
-        port = first.getsockname()[1]
-        first.close()
-        yield [bound.enter_context(_bound(host, port, shared=True)) for _ in range(count)]
-
-
-@contextmanager
-def _bound(host: str, port: int, *, shared: bool = False) -> Iterator[socket.socket]:
+def _bound(host: str, port: int) -> Iterator[socket.socket]:
     """A bound socket that listens as soon as its server starts. Raises `Failure`."""
     try:
         family, kind, number, _, address = socket.getaddrinfo(
@@ -199,14 +215,16 @@ def _bound(host: str, port: int, *, shared: bool = False) -> Iterator[socket.soc
         )[0]
         bound = socket.socket(family, kind, number)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if shared:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         bound.bind(address)
         bound.setblocking(False)
     except OSError as error:
-        raise Failure(f"{host}:{port} cannot be listened on ({error.strerror}): name another HOST:PORT") from error
+        raise _not_ours(host, port, error) from error
     with bound:
         yield bound
+
+
+def _not_ours(host: str, port: int, error: OSError) -> Failure:
+    return Failure(f"{host}:{port} cannot be listened on ({error.strerror}): name another HOST:PORT")
 
 
 def _url(listener: socket.socket, *, secure: bool) -> str:

