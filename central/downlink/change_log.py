@@ -33,7 +33,7 @@ class RecordedChange(Struct, frozen=True):
     scope: UUID
     """The tenant's own id for what every location needs, else a location's."""
     entity: Entity
-    id: str
+    id: str | UUID
     deleted: bool = False
     dated_on: date | None = None
     """The business date of a receipt: terminals keep those of some days only."""
@@ -67,8 +67,8 @@ async def record(session: TenantSession, changes: Sequence[RecordedChange]) -> N
         session.tenant_id,
         len(rows),
         packed([row.scope for row in rows]),
-        [row.entity for row in rows],
-        [row.id for row in rows],
+        packed([row.entity for row in rows]),
+        packed([row.id for row in rows]),
         packed([row.deleted for row in rows]),
         packed([row.dated_on for row in rows]),
     )

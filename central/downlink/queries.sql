@@ -7,7 +7,7 @@ with taken as (
 insert into till.changes as c (tenant_id, scope, entity, entity_id, revision, deleted, dated_on)
 select k.tenant_id, u.scope, u.entity, u.entity_id, k.revision - $2 + u.place, u.deleted, u.dated_on
 from taken k,
-     unnest($3::text::uuid[], $4::text[], $5::text[], $6::text::boolean[], $7::text::date[])
+     unnest($3::text::uuid[], $4::text::text[], $5::text::text[], $6::text::boolean[], $7::text::date[])
          with ordinality as u (scope, entity, entity_id, deleted, dated_on, place)
 where k.tenant_id = $1
 on conflict (tenant_id, scope, entity, entity_id) do update

@@ -11,7 +11,7 @@ added as (
     insert into till.daily_balances as b (tenant_id, business_date, location_id, account, amount_minor)
     select k.tenant_id, u.business_date, u.location_id, u.account, u.amount_minor
     from taken k,
-         unnest($13::text::date[], $14::text::uuid[], $15::text[], $16::text::numeric[])
+         unnest($13::text::date[], $14::text::uuid[], $15::text::text[], $16::text::numeric[])
              u (business_date, location_id, account, amount_minor)
     where k.tenant_id = $1
     on conflict (tenant_id, business_date, location_id, account) do update
@@ -28,7 +28,7 @@ from taken k,
             $8::text::date[])
          with ordinality
          p (terminal_id, epoch, branch, sequence, location_id, business_date, position)
-     join unnest($9::text::integer[], $10::text[], $11::text::bigint[]) with ordinality
+     join unnest($9::text::integer[], $10::text::text[], $11::text::bigint[]) with ordinality
          e (position, account, amount_minor, offset_in_batch) on e.position = p.position
 where k.tenant_id = $1
 

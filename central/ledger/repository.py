@@ -23,21 +23,21 @@ async def post(session: TenantSession, postings: Sequence[Posting], now: datetim
     Entry numbers come last of all, since they lock the tenant's row until the transaction ends. Those who follow the
     entries are woken after the commit.
     """
-    balances: dict[tuple[date, UUID, str], int] = {}
+    balances: dict[tuple[date, UUID], dict[str, int]] = {}
     positions: list[int] = []
     account_column: list[str] = []
     amounts: list[int] = []
     for position, posting in enumerate(postings, start=1):
-        day, location_id = posting.business_date, posting.location_id
+        by_account = balances.setdefault((posting.business_date, posting.location_id), {})
         for account, amount in posting.entries:
             positions.append(position)
             account_column.append(account)
             amounts.append(amount)
-            key = (day, location_id, account)
-            balances[key] = balances.get(key, 0) + amount
+            by_account[account] = by_account.get(account, 0) + amount
     if not amounts:
         return
-    moved = sorted(((*key, amount) for key, amount in balances.items() if amount), key=_in_order)
+    rows = ((*key, *moved) for key, by_account in balances.items() for moved in by_account.items() if moved[1])
+    moved = sorted(rows, key=_in_order)
     days, locations, accounts, sums = zip(*moved, strict=True) if moved else ((), (), (), ())
     written = await session.driver.execute(
         SQL.post,
@@ -47,13 +47,10 @@ async def post(session: TenantSession, postings: Sequence[Posting], now: datetim
         packed([posting.location_id for posting in postings]),
         packed([posting.business_date for posting in postings]),
         packed(positions),
-        account_column,
+        packed(account_column),
         packed(amounts),
         now,
-        packed(days),
-        packed(locations),
-        accounts,
-        packed(sums),
+        *map(packed, (days, locations, accounts, sums)),
     )
     if written != f"INSERT 0 {len(amounts)}":
         raise UnwrittenEntriesError(f"{written} for {len(amounts)} entries")

@@ -71,10 +71,10 @@ from till.tenants k,
          with ordinality
          m (business_date, location_id, terminal_id, maker_id, epoch, branch, sequence, cashier_id, hour, sign,
             is_refund, position)
-     join unnest($13::text::integer[], $14::text::integer[], $15::text::uuid[], $16::text[], $17::text::uuid[],
+     join unnest($13::text::integer[], $14::text::integer[], $15::text::uuid[], $16::text::text[], $17::text::uuid[],
                  $18::text::uuid[],
                  $19::text::bigint[], $20::text::bigint[], $21::text::bigint[], $22::text::bigint[],
-                 $23::text::bigint[], $24::text[])
+                 $23::text::bigint[], $24::text::text[])
          l (position, line, product_id, category, price_rule_id, approved_by, quantity_milli, gross_minor, net_minor,
             tax_minor, discount_minor, taxes)
          on l.position = m.position

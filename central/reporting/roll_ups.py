@@ -141,12 +141,8 @@ def _line(position: int, line: MovedLine, sign: int) -> tuple[Any, ...]:
 
 def _line_columns(lines: Sequence[tuple[Any, ...]]) -> tuple[object, ...]:
     positions, line, products, categories, rules, approvals, *figures, taxes = _columns(lines, 12)
-    return (
-        *map(packed, (positions, line, products)),
-        sparse(categories),
-        *map(packed, (sparse(rules), sparse(approvals), *figures)),
-        sparse(taxes),
-    )
+    of_lines = (positions, line, products, sparse(categories), sparse(rules), sparse(approvals), *figures)
+    return (*map(packed, of_lines), packed(sparse(taxes)))
 
 
 def taxes_text(taxes: Sequence[LineTax], sign: int) -> str | None:

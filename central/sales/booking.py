@@ -53,13 +53,13 @@ async def book(
 async def _check(batch: Batch, events: Sequence[AppliedEvent]) -> None:
     """What is wrong with each event by itself."""
     named = {
-        line.product_id
+        line.product_id.int: line.product_id
         for applied in events
         if isinstance(payload := applied.event.payload, Sale | Refund)
         for line in payload.lines
         if line.product_id is not None
     }
-    unknown = await unknown_products(batch.session, named)
+    unknown = await unknown_products(batch.session, set(named.values()))
     facts = {location_id: Facts(place, unknown) for location_id, place in batch.places.items()}
     for applied in events:
         for code, detail in findings(applied, facts[applied.location_id]):

@@ -12,7 +12,7 @@ select k.tenant_id, u.receipt_id, u.is_refund, 0, u.awaited, false, u.terminal_i
 from till.tenants k,
      unnest($2::text::uuid[], $3::text::boolean[], $4::text::boolean[], $5::text::uuid[], $6::text::integer[],
             $7::text::integer[], $8::text::bigint[], $9::text::uuid[], $10::text::date[], $11::text::timestamptz[],
-            $12::text[], $13::text::uuid[], $14::text::uuid[])
+            $12::text::text[], $13::text::uuid[], $14::text::uuid[])
          u (receipt_id, is_refund, awaited, terminal_id, epoch, branch, sequence, location_id, business_date,
             created_at, receipt_number, original_id, exchange_id)
 where k.tenant_id = $1

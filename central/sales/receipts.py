@@ -59,14 +59,11 @@ async def meet(
     if not rows:
         return Met({}, frozenset())
     rows.sort(key=lambda row: (row[0].int, row[1]))
-    *columns, numbers, originals, exchanges = zip(*rows, strict=True)
+    *columns, originals, exchanges = zip(*rows, strict=True)
     found = await session.driver.fetch(
         SQL.meet_receipts,
         session.tenant_id,
-        *map(packed, columns),
-        numbers,
-        packed(sparse(originals)),
-        packed(sparse(exchanges)),
+        *map(packed, (*columns, sparse(originals), sparse(exchanges))),
         now,
     )
     new: dict[ReceiptId, bool] = {}

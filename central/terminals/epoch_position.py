@@ -88,9 +88,11 @@ def missing_ranges(applied_through: int, queued: Ranges, lost: Ranges = ()) -> R
 
     Nothing waits for what was declared lost.
     """
+    if not queued:
+        return ()
     missing: list[tuple[int, int]] = []
     expected = applied_through + 1
-    last = queued[-1][0] if queued else 0
+    last = queued[-1][0]
     for start, end in sorted([*queued, *(part for part in lost if part[0] < last)]):
         if start > expected:
             missing.append((expected, start - 1))

@@ -20,8 +20,8 @@ set applied_through = m.applied_through,
     last_created_at = m.last_created_at,
     receipt_counter = m.receipt_counter,
     last_seen_at = coalesce($10, e.last_seen_at)
-from unnest($2::text::uuid[], $3::text::integer[], $4::text::bigint[], $5::text[], $6::text[], $7::text::bigint[],
-            $8::text::timestamptz[], $9::text::bigint[])
+from unnest($2::text::uuid[], $3::text::integer[], $4::text::bigint[], $5::text::text[],
+            $6::text::text[], $7::text::bigint[], $8::text::timestamptz[], $9::text::bigint[])
     as m (terminal_id, epoch, applied_through, applied_hash, queued, stored_lines, last_created_at, receipt_counter)
 where e.tenant_id = $1 and e.terminal_id = m.terminal_id and e.epoch = m.epoch
 

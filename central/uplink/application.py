@@ -136,7 +136,7 @@ async def _book(
     raised = await sales.raise_exceptions(session, [*exceptions, *booked.exceptions], now, ids)
     await ledger.post(session, booked.postings, now)
     changes = [
-        downlink.RecordedChange(change.location_id, "receipt", str(change.receipt_id), False, change.business_date)
+        downlink.RecordedChange(change.location_id, "receipt", change.receipt_id, False, change.business_date)
         for change in booked.receipt_changes
     ]
     if changes:

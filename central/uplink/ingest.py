@@ -105,7 +105,7 @@ async def ingest(
     outcomes: dict[tuple[UUID, int], Outcome] = {}
     works: list[_Work] = []
     gathered = Transaction()
-    for delivery in sorted(deliveries, key=lambda d: d.key):
+    for delivery in sorted(deliveries, key=lambda d: (d.terminal_id.int, d.epoch)):
         position = positions.get(delivery.key)
         if position is None or (position.revoked_at is not None and not delivery.by_courier):
             outcomes[delivery.key] = Revoked()
@@ -294,7 +294,9 @@ async def _outcome(session: TenantSession, work: _Work, raised: Sequence[sales.E
 def raised_for(key: tuple[UUID, int], records: Iterable[sales.ExceptionRecord]) -> tuple[RaisedException, ...]:
     """Those exceptions that an answer to this terminal and epoch names."""
     return tuple(
-        RaisedException(record.sequence, record.code, record.detail, record.branch or None)
-        for record in records
-        if (record.terminal_id, record.epoch) == key
+        [
+            RaisedException(record.sequence, record.code, record.detail, record.branch or None)
+            for record in records
+            if (record.terminal_id, record.epoch) == key
+        ]
     )

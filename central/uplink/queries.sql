@@ -6,9 +6,9 @@ insert into till.events (tenant_id, terminal_id, epoch, branch, sequence, state,
 select k.tenant_id, u.terminal_id, u.epoch, u.branch, u.sequence, u.state, u.type, u.kind, u.cashier_id, u.location_id,
        u.business_date, u.received_at, u.line_hash, u.signature, u.line
 from till.tenants k,
-     unnest($2::text::uuid[], $3::text::integer[], $4::text::integer[], $5::text::bigint[], $6::text[], $7::text[],
-            $8::text[], $9::text::uuid[], $10::text::uuid[], $11::text::date[], $12::text::timestamptz[], $13::bytea[],
-            $14::text[], $15::bytea[])
+     unnest($2::text::uuid[], $3::text::integer[], $4::text::integer[], $5::text::bigint[],
+            $6::text::text[], $7::text::text[], $8::text::text[], $9::text::uuid[], $10::text::uuid[], $11::text::date[],
+            $12::text::timestamptz[], $13::bytea[], $14::text::text[], $15::bytea[])
          as u (terminal_id, epoch, branch, sequence, state, type, kind, cashier_id, location_id, business_date,
                received_at, line_hash, signature, line)
 where k.tenant_id = $1

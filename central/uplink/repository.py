@@ -32,13 +32,9 @@ async def insert_events(session: TenantSession, rows: Sequence[Row]) -> None:
         written = await session.driver.execute(
             QUERIES.insert_events,
             session.tenant_id,
-            *map(packed, columns[:4]),
-            states,
-            types,
-            sparse(kinds),
-            *map(packed, (cashiers, locations, days, received)),
+            *map(packed, (*columns[:4], states, types, sparse(kinds), cashiers, locations, days, received)),
             hashes,
-            sparse(signatures),
+            packed(sparse(signatures)),
             lines,
         )
         check_count(written, len(rows))

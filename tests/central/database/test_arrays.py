@@ -50,6 +50,9 @@ COLUMNS: list[tuple[str, list[Any]]] = [
     ("boolean", [True, None, False]),
     ("bigint", [0, None, -(2**63), 2**63 - 1]),
     ("integer", []),
+    ("text", ["", "NULL", None, "a,b {c}", "Käse 🧀", 'say "x"', "back\\slash", "\\n is no line", "\\\\"]),
+    ("text", ["two\nlines", "\t\r\b\f\x01\x1f\x7f", '\\\n"', "\\u0001", " blank "]),
+    ("bytea", [b"\x00\xff", None]),
 ]
 
 
@@ -57,6 +60,7 @@ COLUMNS: list[tuple[str, list[Any]]] = [
 async def test_a_packed_column_arrives_as_it_is(superuser_address: str, kind: str, column: list[Any]) -> None:
     connection = await asyncpg.connect(superuser_address)
     try:
-        assert await connection.fetchval(f"select $1::text::{kind}[]", packed(column)) == column
+        given = ["\\x" + of.hex() if isinstance(of, bytes) else of for of in column]
+        assert await connection.fetchval(f"select $1::text::{kind}[]", packed(given)) == column
     finally:
         await connection.close()
