@@ -10,7 +10,7 @@ from aiohttp import web
 
 from central import downlink, identity, terminals
 from central.cache import Cache, MemoryCache, RedisCache
-from central.config import Config
+from central.config import Config, backlog
 from central.database import Database
 from central.database.deployment import read_deployment
 from central.http import Route, Services, metrics
@@ -34,7 +34,6 @@ from central.wakeups import PostgresWakeups, RedisWakeups, Wakeups
 
 shutdown_seconds_max: Final = 10.0
 keepalive_seconds: Final = 75.0
-backlog: Final = 1_024
 
 ROUTES: Final[list[Route]] = [
     *http_health.ROUTES,

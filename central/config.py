@@ -8,6 +8,8 @@ from msgspec import Struct
 
 default_listen: Final = "127.0.0.1:8080"
 default_metrics_listen: Final = "127.0.0.1:9464"
+backlog: Final = 1_024
+"""Connections that wait in the kernel until they are accepted."""
 
 
 class Config(Struct, frozen=True, kw_only=True):

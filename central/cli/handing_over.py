@@ -17,7 +17,8 @@ from typing import Final, NoReturn
 import structlog
 from aiohttp import web
 
-backlog: Final = 1_024
+from central.config import backlog
+
 accept_pause_seconds: Final = 0.25
 full_pause_seconds: Final = 0.25
 untaken_max: Final = 64
