@@ -1,7 +1,7 @@
 """Events booked: balances, receipts, refunds and voids, each in whatever order they come."""
 
 from tests.central.books import Books, Till
-from tests.trade import cart, cash, refund, sale, void
+from tests.trade import card, cart, cash, refund, sale, void
 
 
 async def test_a_sale_books_and_counts(books: Books) -> None:
@@ -12,6 +12,18 @@ async def test_a_sale_books_and_counts(books: Books) -> None:
     assert await books.codes() == []
     (day,) = await books.rows("select * from till.sales_daily where tenant_id = $1")
     assert (day["sales_count"], day["quantity_milli"], day["gross_minor"], day["net_minor"]) == (1, 2000, 720, 600)
+
+
+async def test_names_with_any_characters_are_kept_as_they_are(books: Books) -> None:
+    odd = 'a\tb\n"c" \\n {d,e} \x1f NULL Käse'
+    sold = sale(cart("2 x COFFEE @ 3.60"), number=odd, tenders=[card(720, odd)], category=odd)
+    await books.take(Till("K1").rings(sold))
+
+    assert await books.balances() == {f"card_clearing:{odd}": 720, "sales_revenue": -600, "tax:VAT-S": -120}
+    (receipt,) = await books.rows("select receipt_number from till.receipts where tenant_id = $1")
+    assert receipt["receipt_number"] == odd
+    (line,) = await books.rows("select category from till.report_lines where tenant_id = $1")
+    assert line["category"] == odd
 
 
 async def test_a_voided_sale_leaves_nothing(books: Books) -> None:
