@@ -11,7 +11,7 @@ import contextlib
 import json
 import re
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Final, Literal, TypeAlias
 from uuid import UUID
 
@@ -429,10 +429,11 @@ def read_date(text: str) -> date:
 
 def write_time(time: datetime) -> str:
     """An aware time as the contract writes it: RFC 3339, UTC, `Z`, to the millisecond."""
-    offset = time.utcoffset()
-    if offset is None:
-        raise ValueError("a time on the wire is aware")
-    return (time.replace(tzinfo=None) - offset).isoformat(timespec="milliseconds") + "Z"
+    if time.tzinfo is not UTC:
+        if time.utcoffset() is None:
+            raise ValueError("a time on the wire is aware")
+        time = time.astimezone(UTC)
+    return time.replace(tzinfo=None).isoformat("T", "milliseconds") + "Z"
 
 
 def _plain(error: Exception) -> str:

@@ -43,7 +43,9 @@ _IO_ERROR: Final = 10
 _Row: TypeAlias = tuple[object, ...]
 _Slip: TypeAlias = tuple[str | None, int, bytes | None]
 _NO_SLIP: Final[_Slip] = (None, 0, None)
-_NO_COMMAND: Final = (None, None, None)
+_Command: TypeAlias = tuple[str | None, str | None, bytes | None]
+_NO_COMMAND: Final[_Command] = (None, None, None)
+_RECEIPTS: Final = (Sale, Refund)
 
 
 class JournalError(Exception):
@@ -78,10 +80,7 @@ class Committed(Struct, frozen=True):
     business_date: date
     line: bytes
     hash: str
-
-    @property
-    def receipt_number(self) -> str | None:
-        return self.payload.receipt_number if isinstance(self.payload, Sale | Refund) else None
+    receipt_number: str | None
 
 
 class Remembered(Struct, frozen=True):
@@ -127,14 +126,14 @@ class Appended(Struct, frozen=True):
 
 
 class Journal:
-    """The journal of a state directory; `open` it, `append` from the event loop."""
+    """The journal of a state directory: `append` from the event loop; `writer` is the one thread that writes."""
 
     def __init__(self, path: Path, space: DiskSpace) -> None:
         self.folder = path.parent
         self.unusable: str | None = None
         self.path = path
         self._space = space
-        self._writer = Writer("journal")
+        self.writer = Writer("journal")
         self._connection = connect(path, "FULL")
         migrate(self._connection, migrations)
         self.reader = connect(path, "FULL")
@@ -157,7 +156,7 @@ class Journal:
 
         Raises `JournalError` where nothing was kept, `JournalUnusableError` where the disk failed.
         """
-        return await self._writer.run(lambda: self.append_now(batch))
+        return await self.writer.run(lambda: self.append_now(batch))
 
     async def grow_log(self) -> None:
         """Make the write-ahead log as long as it gets, so that no sale waits for that. Raises `JournalError`."""
@@ -169,7 +168,7 @@ class Journal:
             except sqlite3.Error as error:
                 raise self._refusal(error) from error
 
-        await self._writer.run(work)
+        await self.writer.run(work)
 
     async def write(self, work: Callable[[sqlite3.Connection], None]) -> None:
         """Another small transaction on the writer's thread: spool states, the open sale, deliveries.
@@ -189,21 +188,22 @@ class Journal:
             except sqlite3.Error as error:
                 raise self._refusal(error) from error
 
-        return self._writer.submit(in_transaction)
+        return self.writer.submit(in_transaction)
 
     def append_now(self, batch: Batch) -> Appended:
         """`append`, on the writer's own thread."""
         assert 0 < len(batch.drafts) <= drafts_max
         self._check_usable()
         sealed = _seal(batch.drafts, self.current, self.counters)
-        events = tuple(event for event, _ in sealed)
-        slips = _slips(batch, events)
-        answer = None if batch.remembered is None else batch.remembered.answer(events)
+        events = tuple([event for event, _ in sealed])
+        slips = {} if batch.prints is None else _slips(batch.prints(events))
+        answer: bytes | None = None
+        command = _NO_COMMAND
+        if batch.remembered is not None:
+            answer = batch.remembered.answer(events)
+            command = (batch.remembered.command_id, batch.remembered.fingerprint, answer)
         open_sale = OpenSaleAfter() if batch.open_sale is None else batch.open_sale()
         ended = max(open_sale.ended, self._open_sale_ended)
-        command: tuple[object, ...] = _NO_COMMAND
-        if batch.remembered is not None:
-            command = (batch.remembered.command_id, batch.remembered.fingerprint, answer)
         rows = [
             (*_row(event, after), ended, *slips.get(index, _NO_SLIP), *(_NO_COMMAND if index else command))
             for index, (event, after) in enumerate(sealed)
@@ -217,7 +217,7 @@ class Journal:
 
     def close(self) -> None:
         """Finish what was handed over and close the files."""
-        self._writer.close()
+        self.writer.close()
         self.reader.close()
         self._connection.close()
 
@@ -295,10 +295,18 @@ def _seal(drafts: Sequence[Draft], enrolment: Enrolment, counters: Counters) -> 
     sealed: list[tuple[Committed, Counters]] = []
     for draft in drafts:
         payload = draft.payload
-        receipts = counters.receipts
-        if isinstance(payload, Sale | Refund):
+        receipts, receipt_number = counters.receipts, None
+        z_number, sales, refunds = counters.z_number, counters.total_sales_minor, counters.total_refunds_minor
+        if isinstance(payload, _RECEIPTS):
             receipts += 1
-            payload = msgspec.structs.replace(payload, receipt_number=f"{enrolment.answer.receipt_prefix}{receipts}")
+            receipt_number = f"{enrolment.answer.receipt_prefix}{receipts}"
+            payload = msgspec.structs.replace(payload, receipt_number=receipt_number)
+            if isinstance(payload, Sale):
+                sales += payload.gross_minor
+            else:
+                refunds += payload.gross_minor
+        elif isinstance(payload, ShiftClose):
+            z_number += 1
         sequence = counters.sequence + 1
         try:
             line = write_line(
@@ -312,32 +320,28 @@ def _seal(drafts: Sequence[Draft], enrolment: Enrolment, counters: Counters) -> 
         except ValueError as error:
             raise JournalError(f"{error}; split the sale in two") from error
         digest = line_hash(line)
-        counters = Counters(
-            sequence,
-            digest,
-            receipts,
-            draft.business_date,
-            counters.z_number + isinstance(payload, ShiftClose),
-            counters.total_sales_minor + (payload.gross_minor if isinstance(payload, Sale) else 0),
-            counters.total_refunds_minor + (payload.gross_minor if isinstance(payload, Refund) else 0),
+        counters = Counters(sequence, digest, receipts, draft.business_date, z_number, sales, refunds)
+        sealed.append(
+            (
+                Committed(
+                    enrolment.base_position + sequence,
+                    sequence,
+                    TYPES[type(payload)][0],
+                    payload,
+                    draft.created_at,
+                    draft.business_date,
+                    line,
+                    digest,
+                    receipt_number,
+                ),
+                counters,
+            )
         )
-        event = Committed(
-            enrolment.base_position + sequence,
-            sequence,
-            TYPES[type(payload)][0],
-            payload,
-            draft.created_at,
-            draft.business_date,
-            line,
-            digest,
-        )
-        sealed.append((event, counters))
     return sealed
 
 
-def _slips(batch: Batch, events: Sequence[Committed]) -> dict[int, _Slip]:
+def _slips(prints: Sequence[Printed]) -> dict[int, _Slip]:
     """What of each event is to be printed."""
-    prints = () if batch.prints is None else batch.prints(events)
     return {of.event: (of.receipt_number, int(of.copy), of.document) for of in prints}
 
 
