@@ -6,6 +6,7 @@ itself wait alone; every queue is bounded, and past the bound a body is refused 
 """
 
 import asyncio
+import contextlib
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeAlias
@@ -36,15 +37,14 @@ other where they share some."""
 second_transaction_events_min: Final = 200
 """How many events must wait for a second one to begin beside the first: fewer are merged into what comes next."""
 gather_bodies_min: Final = 16
-gather_step_seconds: Final = 0.001
-gather_steps_max: Final = 20
-gather_idle_steps_max: Final = 3
-"""Under load a next transaction begins only when all who were just answered sent again, or no more come for some steps,
-in which their answers and their next requests travel: fewer transactions."""
+gather_step_seconds: Final = 0.002
+gather_steps_max: Final = 10
+gather_idle_steps_max: Final = 2
+"""Under load a next transaction begins as soon as all who were just answered sent again, or when no more come for some
+steps, in which their answers and their next requests travel: fewer transactions."""
 turn_seconds_max: Final = 5.0
 """How long a second body of one terminal waits for the first."""
 
-_step: Final = asyncio.sleep
 log = structlog.get_logger("central.uplink")
 
 Commit: TypeAlias = Callable[[UUID, Sequence[Delivery], bool], Awaitable[list[Outcome]]]
@@ -63,6 +63,13 @@ class _Waiting(Struct):
     answered: asyncio.Future[Outcome]
 
 
+class _Gathering(Struct):
+    """Who is waited for before a next transaction: `full` once so many bodies wait as are `enough`."""
+
+    enough: int
+    full: asyncio.Event
+
+
 class GroupCommit:
     """The queues of one process."""
 
@@ -72,6 +79,7 @@ class GroupCommit:
         self._waiting_events: Counter[UUID] = Counter()
         self._ready: deque[UUID] = deque()
         self._running: Counter[UUID] = Counter()
+        self._gathering: dict[UUID, list[_Gathering]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._bodies: dict[UUID, int] = {}
         self._bodies_in_all = 0
@@ -133,6 +141,9 @@ class GroupCommit:
             queue = self._queues[tenant_id] = deque()
         queue.append(waiting)
         self._waiting_events[tenant_id] += len(delivery.body.lines)
+        for gathering in self._gathering.get(tenant_id, ()):
+            if len(queue) >= gathering.enough:
+                gathering.full.set()
         self._line_up(tenant_id)
         self._start()
         return await waiting.answered
@@ -179,14 +190,18 @@ class GroupCommit:
         if answered < gather_bodies_min:
             return
         queue = self._queues[tenant_id]
-        enough = min(answered + len(queue), bodies_per_transaction_max)
+        gathering = _Gathering(min(answered + len(queue), bodies_per_transaction_max), asyncio.Event())
+        self._gathering.setdefault(tenant_id, []).append(gathering)
         idle_steps = 0
         for _ in range(gather_steps_max):
             waiting = len(queue)
-            await _step(gather_step_seconds)
+            await _step(gathering.full, gather_step_seconds)
             idle_steps = idle_steps + 1 if len(queue) == waiting else 0
-            if len(queue) >= enough or idle_steps == gather_idle_steps_max:
-                return
+            if len(queue) >= gathering.enough or idle_steps == gather_idle_steps_max:
+                break
+        self._gathering[tenant_id].remove(gathering)
+        if not self._gathering[tenant_id]:
+            del self._gathering[tenant_id]
 
     def _take(self, tenant_id: UUID) -> list[_Waiting]:
         """What waits, in the order of its coming, each epoch once; nobody waits any more for what was given up."""
@@ -248,6 +263,13 @@ class GroupCommit:
                 return await self._one(tenant_id, delivery, carefully=True)
             log.error("uplink transaction failed", exc_info=error, terminal_id=str(delivery.terminal_id))
             return Internal()
+
+
+async def _step(full: asyncio.Event, seconds: float) -> None:
+    """Let some time go by, or less where all have come."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await full.wait()
 
 
 async def _acquire(lock: asyncio.Lock, terminal_id: UUID) -> None:

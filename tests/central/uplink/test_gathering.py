@@ -28,19 +28,23 @@ class Steps:
     async def until(self, step: int) -> None:
         await self._taken[step].wait()
 
-    async def sleep(self, seconds: float) -> None:
+    async def take(self, full: asyncio.Event, seconds: float) -> None:
         self.taken += 1
         if self.taken in self._hooks:
             await self._hooks[self.taken]()
         self._taken[self.taken].set()
-        for _ in range(10):
-            await asyncio.sleep(0)
+        await _let_others_run()
+
+
+async def _let_others_run() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
 
 
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
     made = Steps()
-    monkeypatch.setattr(group_commit, "_step", made.sleep)
+    monkeypatch.setattr(group_commit, "_step", made.take)
     return made
 
 
@@ -81,6 +85,25 @@ async def test_tills_that_send_again_at_once_share_the_next_transaction(steps: S
     await bodies.done()
 
     assert bodies.transactions[-1] == gather_bodies_min
+
+
+async def test_the_next_transaction_begins_when_the_last_of_them_has_sent_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(group_commit, "_step", lambda full, _seconds: full.wait())
+    bodies = Bodies()
+    await bodies.send(gather_bodies_min)
+    await _let_others_run()
+    await bodies.send(gather_bodies_min - 1)
+    await _let_others_run()
+    before = list(bodies.transactions)
+    await bodies.send(1)
+    await _let_others_run()
+
+    assert (before, bodies.transactions) == ([gather_bodies_min], [gather_bodies_min, gather_bodies_min])
+    monkeypatch.undo()
+    await bodies.send(gather_bodies_min)
+    await bodies.done()
 
 
 async def test_what_waited_meanwhile_waits_for_those_too(steps: Steps) -> None:
