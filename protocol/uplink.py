@@ -99,12 +99,12 @@ def split_body(body: bytes) -> list[bytes]:
 
 
 def read_envelopes(
-    lines: list[bytes], read: Callable[[bytes], Envelope] = read_line
+    lines: list[bytes], read: Callable[[bytes], Envelope] = read_line, *, last_hash: str | None = None
 ) -> tuple[list[Envelope], list[str]]:
     """The envelopes and the hashes of a body's lines, which must be consecutive and chained.
 
-    `read` reads one line, as `read_line` does. Raises `BadEnvelopeError` for the first line that is not as the contract
-    says, also for a body without lines.
+    `read` reads one line, as `read_line` does; `last_hash` is the last line's, where it is known. Raises
+    `BadEnvelopeError` for the first line that is not as the contract says, also for a body without lines.
     """
     if not lines:
         raise BadEnvelopeError(1, "the body is empty")
@@ -121,7 +121,7 @@ def read_envelopes(
             if envelope.prev != hashes[-1]:
                 raise BadEnvelopeError(number, "prev is not the hash of the line before")
         envelopes.append(envelope)
-        hashes.append(line_hash(line))
+        hashes.append(line_hash(line) if last_hash is None or number < len(lines) else last_hash)
     return envelopes, hashes
 
 

@@ -61,20 +61,23 @@ async def roll_up(session: TenantSession, movements: Sequence[Movement]) -> None
             position = len(heads)
             lines += [_line(position, line, movement.sign) for line in movement.lines]
     daily, hourly = summed(movements)
-    days = sorted(daily, key=lambda key: (key[0], key[1].int))
-    hours = sorted(hourly, key=lambda key: (key[0], key[1].int, key[2], key[3].int, key[4].int))
+    days = sorted(daily.items(), key=lambda row: (row[0][0], row[0][1].int))
+    hours = sorted(hourly.items(), key=_hour_in_order)
     written = await session.driver.execute(
         SQL.roll_up,
         session.tenant_id,
         *map(packed, _columns(heads, 11)),
         *_line_columns(lines),
-        *map(packed, _columns(days, 2)),
-        *map(packed, zip(*[daily[key] for key in days], strict=True)),
-        *map(packed, _columns(hours, 5)),
-        *map(packed, zip(*[hourly[key] for key in hours], strict=True)),
+        *map(packed, zip(*[(*key, *figures) for key, figures in days], strict=True)),
+        *map(packed, zip(*[(*key, *figures) for key, figures in hours], strict=True)),
     )
     if written != f"INSERT 0 {len(lines)}":
         raise UnwrittenRollUpError(f"{written} for {len(lines)} lines")
+
+
+def _hour_in_order(row: tuple[HourlyKey, list[int]]) -> tuple[date, int, int, int, int]:
+    day, location_id, hour, terminal_id, cashier_id = row[0]
+    return day, location_id.int, hour, terminal_id.int, cashier_id.int
 
 
 def summed(movements: Iterable[Movement]) -> tuple[dict[DailyKey, list[int]], dict[HourlyKey, list[int]]]:
@@ -85,12 +88,8 @@ def summed(movements: Iterable[Movement]) -> tuple[dict[DailyKey, list[int]], di
         day, location_id = movement.business_date, movement.location_id
         count, quantity, gross, net, tax, discount = figures_of(movement)
         at = 6 if movement.is_refund else 0
-        key = (day, location_id)
-        hourly_key = (day, location_id, movement.hour, movement.terminal_id, movement.cashier_id or nobody)
-        rows = daily.get(key), hourly.get(hourly_key)
-        for_day = daily.setdefault(key, [0] * 12) if rows[0] is None else rows[0]
-        for_hour = hourly.setdefault(hourly_key, [0] * 12) if rows[1] is None else rows[1]
-        for row in (for_day, for_hour):
+        hour = (day, location_id, movement.hour, movement.terminal_id, movement.cashier_id or nobody)
+        for row in (daily.setdefault((day, location_id), [0] * 12), hourly.setdefault(hour, [0] * 12)):
             row[at] += count
             row[at + 1] += quantity
             row[at + 2] += gross

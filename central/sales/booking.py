@@ -74,11 +74,8 @@ async def _put_down(batch: Batch, events: Sequence[AppliedEvent]) -> None:
     for applied in events:
         payload = applied.event.payload
         if isinstance(payload, Sale | Refund):
-            receipt = receipt_id_of(payload)
-            if receipt in own:
+            if own.setdefault(receipt_id_of(payload), applied) is not applied:
                 again.append(applied)
-            else:
-                own[receipt] = applied
             if isinstance(payload, Refund) and payload.original is not None:
                 named.add((payload.original.sale_id, False))
         elif isinstance(payload, Void):
@@ -86,13 +83,14 @@ async def _put_down(batch: Batch, events: Sequence[AppliedEvent]) -> None:
     met = await receipts.meet(batch.session, own, named, batch.now)
     numbers: set[str] = set()
     for receipt, applied in own.items():
-        if receipt in met.new:
-            batch.own[receipt] = applied
-            if met.new[receipt]:
-                batch.awaited.add(receipt)
-            _check_number(batch, applied, numbers, receipt in met.numbers_taken)
-        else:
+        was_awaited = met.new.get(receipt)
+        if was_awaited is None:
             again.append(applied)
+            continue
+        if was_awaited:
+            batch.awaited.add(receipt)
+        _check_number(batch, applied, numbers, bool(met.numbers_taken) and receipt in met.numbers_taken)
+    batch.own = own if len(own) == len(met.new) else {receipt: own[receipt] for receipt in met.new}
     for applied in again:
         taken = await receipts.add_copy(batch.session, applied, batch.now)
         kind = "refund" if isinstance(applied.event.payload, Refund) else "sale"
@@ -142,8 +140,7 @@ async def _book(batch: Batch, applied: AppliedEvent) -> None:
         _book_receipt(batch, applied, payload)
         if isinstance(payload, Refund) and payload.original is not None:
             await _give_back(batch, applied, payload, payload.original.sale_id)
-        receipt = receipt_id_of(payload)
-        if receipt in batch.awaited and batch.own[receipt] is applied:
+        if batch.awaited and (receipt := receipt_id_of(payload)) in batch.awaited and batch.own[receipt] is applied:
             await waiting.receipt_came(batch, batch.stored(applied))
     elif isinstance(payload, Void):
         await voids.book_void(batch, applied, payload)

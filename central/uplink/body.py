@@ -75,7 +75,8 @@ def read_lines(lines: list[bytes], signature: str | None, key: Ed25519PublicKey)
     """
     if not lines:
         raise BadEnvelope("line 1: the body is empty", line=1)
-    if signature is None or not covers(key, signature, line_hash(lines[-1])):
+    last_hash = line_hash(lines[-1])
+    if signature is None or not covers(key, signature, last_hash):
         raise BadSignature
     readings: list[Reading] = []
 
@@ -89,7 +90,7 @@ def read_lines(lines: list[bytes], signature: str | None, key: Ed25519PublicKey)
         return whole[0]
 
     try:
-        envelopes, hashes = read_envelopes(lines, read)
+        envelopes, hashes = read_envelopes(lines, read, last_hash=last_hash)
     except BadEnvelopeError as error:
         raise BadEnvelope(str(error), line=error.line) from error
     return Body(lines, envelopes, hashes, readings, signature)
