@@ -4,9 +4,9 @@ This is the one place where the uplink meets the domains that books are made of.
 raises for everybody in the transaction: `book_carefully` finds the event that raises alone and leaves it `unreadable`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias
 from uuid import UUID
 
 from msgspec import Struct, field, structs
@@ -85,6 +85,11 @@ class Application(Struct):
             self.exceptions.append(NewException(line.key, "adopted-branch", detail))
 
 
+ReceiptCounters: TypeAlias = Mapping[tuple[UUID, int], int]
+Move: TypeAlias = Callable[[ReceiptCounters], Awaitable[None]]
+"""Writes where the chains stand, by the receipt counters of the epochs where they moved."""
+
+
 class Booking(Struct):
     """What booking came to: the exceptions that it raised, and the receipt counters of epochs where they moved."""
 
@@ -98,13 +103,19 @@ async def book(
     now: datetime,
     ids: Callable[[], UUID],
     *,
+    move: Move,
     carefully: bool,
 ) -> Booking:
-    """Book what a transaction applies. `carefully`: each event alone, and one that cannot be kept is `unreadable`."""
+    """Book what a transaction applies, and `move` its chains: before it takes rows that other transactions wait for.
+
+    `carefully`: each event alone, and one that cannot be kept is `unreadable`; the chains are moved at the end.
+    """
     booking = Booking()
     if not carefully:
         if application.lines or application.exceptions:
-            await _book(session, booking, application.events, application.exceptions, now, ids)
+            await _book(session, booking, application.events, application.exceptions, now, ids, move)
+        else:
+            await move(booking.receipt_counters)
         return booking
     await _book(session, booking, [], application.exceptions, now, ids)
     by_key = {line.key: line for line in application.lines}
@@ -119,6 +130,7 @@ async def book(
             await move_states(session, [(by_key[event.key], "unreadable")])
             unreadable = NewException(event.key, "unreadable", "a value in it cannot be kept", subject_of(event.key))
             booking.raised += await sales.raise_exceptions(session, [unreadable], now, ids)
+    await move(booking.receipt_counters)
     return booking
 
 
@@ -129,16 +141,19 @@ async def _book(
     exceptions: Sequence[NewException],
     now: datetime,
     ids: Callable[[], UUID],
+    move: Move | None = None,
 ) -> None:
-    """Book events in the order of their turn; what locks the tenant's counters comes last."""
+    """Book events in the order of their turn; what locks the tenant's sums and counters comes last."""
     booked = await sales.book(session, events, now)
-    await reporting.roll_up(session, booked.movements)
     raised = await sales.raise_exceptions(session, [*exceptions, *booked.exceptions], now, ids)
-    await ledger.post(session, booked.postings, now)
+    if move is not None:
+        await move(booked.receipt_counters)
     changes = [
         downlink.RecordedChange(change.location_id, "receipt", change.receipt_id, False, change.business_date)
         for change in booked.receipt_changes
     ]
+    await reporting.roll_up(session, booked.movements)
+    await ledger.post(session, booked.postings, now)
     if changes:
         await downlink.record(session, changes)
     booking.raised += raised

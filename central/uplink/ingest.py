@@ -16,7 +16,7 @@ from central.http import Problem
 from central.tenant_session import TenantSession
 from central.terminals import EpochPosition, PositionMove, Revoked
 from central.uplink import adoption, branches
-from central.uplink.application import Application, Booking, book
+from central.uplink.application import Application, ReceiptCounters, book
 from central.uplink.body import Body
 from central.uplink.kept_through import kept_through
 from central.uplink.lines import Line, Row, State, chain, lines_of, row_of
@@ -131,8 +131,11 @@ async def ingest(
     for work in works:
         if work.position.forked or work.fork is not None:
             work.unfinished |= await _apply_adopted(session, work, gathered.application)
-    booking = await book(session, gathered.application, now, ids, carefully=carefully)
-    await terminals.move_positions(session, [_moved(work, booking) for work in works], now)
+
+    async def move(counters: ReceiptCounters) -> None:
+        await terminals.move_positions(session, [_moved(work, counters) for work in works], now)
+
+    booking = await book(session, gathered.application, now, ids, move=move, carefully=carefully)
     for work in works:
         outcomes[work.delivery.key] = await _outcome(session, work, booking.raised)
     return Ingested(
@@ -245,7 +248,7 @@ async def _apply_adopted(session: TenantSession, work: _Work, application: Appli
     )
 
 
-def _moved(work: _Work, booking: Booking) -> PositionMove:
+def _moved(work: _Work, counters: ReceiptCounters) -> PositionMove:
     position, placement, last = work.position, work.placement, work.last_applied
     applied_hash = position.applied_hash
     if placement.applied_through != position.applied_through:
@@ -259,7 +262,7 @@ def _moved(work: _Work, booking: Booking) -> PositionMove:
         queued=placement.queued,
         stored_lines=position.stored_lines + sum(end - start + 1 for start, end in placement.store),
         last_created_at=(last.created_at if last is not None else None) or position.last_created_at,
-        receipt_counter=booking.receipt_counters.get(work.delivery.key, position.receipt_counter),
+        receipt_counter=counters.get(work.delivery.key, position.receipt_counter),
     )
 
 

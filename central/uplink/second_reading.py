@@ -13,7 +13,14 @@ from central.http import Services
 from central.sales.exception_records import withdraw
 from central.tenant_session import TenantSession, operator, tenant_session
 from central.terminals import EpochPosition, PositionMove
-from central.uplink.application import Application, book, exception_codes, is_fault_of_values, subject_of
+from central.uplink.application import (
+    Application,
+    ReceiptCounters,
+    book,
+    exception_codes,
+    is_fault_of_values,
+    subject_of,
+)
 from central.uplink.lines import Line, row_of, stored_line
 from central.uplink.repository import QUERIES, check_count, move_states
 from protocol.events import Event
@@ -67,9 +74,12 @@ async def _some(
         for line in readable:
             application.add([line], positions[line.terminal_id, line.epoch], previous=None)
         await withdraw(session, [(code, subject_of(line.key)) for line in readable for code in exception_codes], now)
-        booking = await book(session, application, now, services.ids, carefully=carefully)
-        moves = [_counted(positions[key], counter) for key, counter in sorted(booking.receipt_counters.items())]
-        await terminals.move_positions(session, moves, None)
+
+        async def move(counters: ReceiptCounters) -> None:
+            moves = [_counted(positions[key], counter) for key, counter in sorted(counters.items())]
+            await terminals.move_positions(session, moves, None)
+
+        booking = await book(session, application, now, services.ids, move=move, carefully=carefully)
     unreadable = sum(record.code == "unreadable" for record in booking.raised)
     found.tried += len(rows)
     found.applied += len(readable) - unreadable

@@ -12,7 +12,7 @@ from central.http import NotFound
 from central.tenant_session import TenantSession
 from central.terminals import EpochPosition, PositionMove
 from central.uplink import adoption
-from central.uplink.application import Application, book
+from central.uplink.application import Application, ReceiptCounters, book
 from central.uplink.ingest import turn_lines_max
 from central.uplink.lines import Line, State
 from central.uplink.ordering import Kept, cut_turn, turn_of_queue, unknown_hash
@@ -80,12 +80,14 @@ async def take_turn(
         more = await adoption.apply_adopted(
             session, position, application, applied_through=applied_through, limit=turn_lines_max
         )
-    booking = await book(session, application, now, ids, carefully=carefully)
-    counter = booking.receipt_counters.get((position.terminal_id, position.epoch), position.receipt_counter)
-    move = _moved(position, applied_through, last, counter)
-    await terminals.move_positions(session, [move], None)
+
+    async def move(counters: ReceiptCounters) -> None:
+        await terminals.move_positions(session, [_moved(position, applied_through, last, counters)], None)
+
+    booking = await book(session, application, now, ids, move=move, carefully=carefully)
+    moved = _moved(position, applied_through, last, booking.receipt_counters)
     applied = len(application.lines)
-    return Turn(applied, booking.raised, move, position.lost, bool(left) or bool(found_left) or more)
+    return Turn(applied, booking.raised, moved, position.lost, bool(left) or bool(found_left) or more)
 
 
 async def _found(session: TenantSession, position: EpochPosition) -> Ranges:
@@ -114,7 +116,7 @@ async def _apply(
     application.add([line for line in lines if line.sequence not in passed_over], position, previous=previous)
 
 
-def _moved(position: EpochPosition, applied_through: int, last: Line | None, receipt_counter: int) -> PositionMove:
+def _moved(position: EpochPosition, applied_through: int, last: Line | None, counters: ReceiptCounters) -> PositionMove:
     applied_hash = position.applied_hash
     if applied_through != position.applied_through:
         applied_hash = last.hash if last is not None and last.sequence == applied_through else unknown_hash
@@ -126,5 +128,5 @@ def _moved(position: EpochPosition, applied_through: int, last: Line | None, rec
         queued=tuple((max(a, applied_through + 1), b) for a, b in position.queued if b > applied_through),
         stored_lines=position.stored_lines,
         last_created_at=(last.created_at if last is not None else None) or position.last_created_at,
-        receipt_counter=receipt_counter,
+        receipt_counter=counters.get((position.terminal_id, position.epoch), position.receipt_counter),
     )
