@@ -52,6 +52,14 @@ select receipt_id, is_refund, terminal_id, epoch, branch, sequence, location_id,
 from till.receipts
 where tenant_id = $1 and receipt_id = $2 and is_refund = $3 and copy = 0 and not awaited
 
+-- places --
+-- Time zones of some locations, and what the tenant and each of them override in the settings.
+select u.location_id, l.timezone, t.overrides as tenants_own, o.overrides as own
+from unnest($2::text::uuid[]) u (location_id)
+left join till.locations l on l.tenant_id = $1 and l.location_id = u.location_id
+left join till.settings t on t.tenant_id = $1 and t.scope = $1
+left join till.settings o on o.tenant_id = $1 and o.scope = u.location_id
+
 -- stored_lines --
 -- The exact bytes of some events, as the uplink keeps them.
 select e.terminal_id, e.epoch, e.branch, e.sequence, e.line
