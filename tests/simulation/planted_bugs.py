@@ -57,10 +57,11 @@ def a_cursor_that_moves_without_booking(patch: pytest.MonkeyPatch) -> None:
     real = application.book
     chance = random.Random(1)
 
-    async def book(session: Any, applied: Any, now: Any, ids: Any, *, carefully: bool) -> Any:
+    async def book(session: Any, applied: Any, now: Any, ids: Any, *, move: Any, carefully: bool) -> Any:
         if chance.random() < 0.2:
+            await move({})
             return application.Booking()
-        return await real(session, applied, now, ids, carefully=carefully)
+        return await real(session, applied, now, ids, move=move, carefully=carefully)
 
     patch.setattr(ingest, "book", book)
 
