@@ -19,7 +19,8 @@ from uuid_utils.compat import uuid7
 from benchmarks.load import request
 from protocol.chain import first_prev, line_hash, public_key_text, sign_batch
 from protocol.enrolment import assertion_claims, assertion_typ, assertion_type, enrol_request, grant_type
-from protocol.events import Line, LineTax, Sale, TaxRow, Tender, write_line
+from protocol.events import Line, LineTax, Sale, TaxRow, Tender
+from protocol.lines import write_line
 from protocol.tax import Tax
 from protocol.totals import TaxedLine, receipt_totals
 

@@ -21,7 +21,8 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta, Struct
 
-from protocol.events import Counter, line_bytes_max
+from protocol.events import Counter
+from protocol.lines import line_bytes_max
 from protocol.uplink import body_bytes_max, events_per_body_max
 
 journal_format: Final = "tillstream-journal-1"

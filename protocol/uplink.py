@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import UNSET, Struct, UnsetType
 
 from protocol.chain import line_hash
-from protocol.events import Envelope, EnvelopeError, line_bytes_max, read_line
+from protocol.lines import Envelope, EnvelopeError, line_bytes_max, read_line
 
 events_per_body_max: Final = 1_000
 body_bytes_max: Final = 4 * 1024 * 1024

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from protocol.events import write_time
+from protocol.lines import write_time
 from terminal_agent.register.commands import Command, name_of
 from terminal_agent.register.refusals import Refused
 

@@ -9,7 +9,7 @@ from typing import Final
 from msgspec import Struct
 
 from protocol.chain import line_hash
-from protocol.events import EnvelopeError, read_line
+from protocol.lines import EnvelopeError, read_line
 from terminal_agent.database import when_damaged
 from terminal_agent.identity import Enrolment
 from terminal_agent.journal_reading import last_told_of, lines_from, read_pruned

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from protocol.events import UnreadableError, read_time, write_time
+from protocol.lines import UnreadableError, read_time, write_time
 
 released_at: Final = datetime(2026, 11, 1, tzinfo=UTC)  # to be set anew with each release
 

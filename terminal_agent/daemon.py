@@ -19,7 +19,7 @@ from hardware.printers.escpos_driver import PrinterDriver
 from hardware.scanners.framing import Scan as Reading
 from protocol.downlink import DeviceStatus as ReportedDevice
 from protocol.downlink import TerminalStatus, status_seconds
-from protocol.events import write_time
+from protocol.lines import write_time
 from terminal_agent.catalogue import Catalogue
 from terminal_agent.central_link import CentralLink, CentralUnreachableError, TokenRefusedError
 from terminal_agent.checkout import Checkout

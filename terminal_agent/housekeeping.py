@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 import structlog
 from msgspec import Struct
 
-from protocol.events import write_time
+from protocol.lines import write_time
 from terminal_agent.catalogue import Catalogue
 from terminal_agent.chain_check import Checked, JournalBrokenError, check_file, check_slice
 from terminal_agent.clock import Clock

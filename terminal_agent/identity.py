@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from protocol.chain import first_prev
 from protocol.enrolment import EnrolAnswer
-from protocol.events import write_time
+from protocol.lines import write_time
 
 positions_per_enrolment: Final = 1 << 40
 

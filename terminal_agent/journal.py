@@ -31,7 +31,8 @@ from msgspec import Struct
 
 from migrations.terminal.journal import migrations
 from protocol.chain import line_hash
-from protocol.events import TYPES, Payload, Refund, Sale, ShiftClose, Void, write_line
+from protocol.events import TYPES, Payload, Refund, Sale, ShiftClose, Void
+from protocol.lines import write_line
 from terminal_agent.database import Writer, connect, grow_log, migrate, transaction
 from terminal_agent.disk_space import DiskSpace
 from terminal_agent.identity import Enrolment, enrolments

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from uuid import UUID
 
-from protocol.events import Event, Line, Refund, Sale, read_line, read_payload
+from protocol.events import Event, Line, Refund, Sale
+from protocol.lines import read_line, read_payload
 from protocol.refund import GivenBack, SoldLine, add_given, amount_of, given_of_refundable, taxes_by_row
 from protocol.totals import TaxAmount
 from terminal_agent.catalogue import Catalogue

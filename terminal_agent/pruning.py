@@ -10,7 +10,7 @@ import sqlite3
 from datetime import datetime, timedelta
 from typing import Final
 
-from protocol.events import EnvelopeError, read_line, write_time
+from protocol.lines import EnvelopeError, read_line, write_time
 from terminal_agent.identity import Enrolment
 from terminal_agent.journal_reading import lines_from, read_counters, read_pruned
 

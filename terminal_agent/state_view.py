@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from protocol.events import write_time
+from protocol.lines import write_time
 from terminal_agent.register.state import Cart, CartLine, ParkedSale, RegisterState, TenderEntry
 from terminal_agent.register.states import state_of
 from terminal_agent.register.tendering import cash_due

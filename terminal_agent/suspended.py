@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from protocol.events import write_time
+from protocol.lines import write_time
 from terminal_agent.journal_reading import read_open_sale_ended
 from terminal_agent.open_sale import OpenSale, OpenSaleFiles
 from terminal_agent.register.state import Cart, ParkedSale, RegisterState

@@ -36,8 +36,8 @@ from protocol.events import (
     Tender,
     TillLog,
     Void,
-    write_line,
 )
+from protocol.lines import write_line
 from protocol.money import cash_rounding
 from protocol.refund import GivenBack, SoldLine, amount_of, refund_line, refund_totals
 from protocol.tax import PriceMode, Tax, TaxRounding

@@ -8,8 +8,8 @@ from msgspec import structs
 
 from central.cli.target import Failure, Target, opened_services, run, show, target_options
 from central.uplink.courier import CourierError, Imported, import_journal
-from protocol.events import line_bytes_max
 from protocol.journal_file import JournalFileError, header_bytes_max, read_header
+from protocol.lines import line_bytes_max
 
 
 @click.group("journal")

@@ -16,7 +16,8 @@ from msgspec import Struct
 
 from central.sales.applied_event import AppliedEvent
 from protocol.card_numbers import code_fields, digits_min, holds_card_number
-from protocol.events import CashMovement, Line, NoSale, Refund, Sale, ShiftClose, ShiftOpen, TillLog, read_line
+from protocol.events import CashMovement, Line, NoSale, Refund, Sale, ShiftClose, ShiftOpen, TillLog
+from protocol.lines import read_line
 from protocol.tax import Tax, TaxFactorError
 from protocol.totals import TaxedLine, tax_amounts, undiscounted_amount
 

@@ -14,7 +14,8 @@ from central.sales.receipts import SQL, stored_lines
 from central.sales.refunds import Given, read_taxes, refundable_lines
 from central.tenant_session import TenantSession
 from protocol.card_numbers import code_fields, masked
-from protocol.events import Sale, read_line, read_payload
+from protocol.events import Sale
+from protocol.lines import read_line, read_payload
 from protocol.refund import GivenBack
 
 receipts_of_number_max: Final = 100

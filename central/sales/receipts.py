@@ -12,7 +12,8 @@ from central.database import load_queries, packed, sparse
 from central.ledger.posting import EventKey
 from central.sales.applied_event import AppliedEvent
 from central.tenant_session import TenantSession
-from protocol.events import Event, Refund, Sale, read_line, read_payload
+from protocol.events import Event, Refund, Sale
+from protocol.lines import read_line, read_payload
 
 SQL: Final = load_queries(Path(__file__).with_name("queries.sql"))
 

@@ -16,15 +16,8 @@ from central.uplink.ordering import Span
 from central.uplink.problems import BadEncoding, BadEnvelope, BadSignature, LineTooLong
 from central.uplink.signatures import covers
 from protocol.chain import line_hash
-from protocol.events import (
-    Envelope,
-    Event,
-    UnknownTypeError,
-    UnreadableError,
-    read_as_written,
-    read_line,
-    read_payload,
-)
+from protocol.events import Event
+from protocol.lines import Envelope, UnknownTypeError, UnreadableError, read_as_written, read_line, read_payload
 from protocol.uplink import BadEnvelopeError, BodyTooLargeError, LineTooLongError, read_envelopes, split_body
 
 

@@ -21,7 +21,7 @@ from central.uplink.lines import Line, chain, row_of
 from central.uplink.problems import BranchFull
 from central.uplink.ranges import Ranges, runs, size, union, within
 from central.uplink.repository import QUERIES, check_count, insert_events
-from protocol.events import read_line
+from protocol.lines import read_line
 from protocol.uplink import branch_lines_max
 
 

@@ -21,8 +21,8 @@ from central.uplink.ingest import Delivery
 from central.uplink.problems import BadEnvelope, BadSignature, ChainFork
 from central.uplink.uplink import Uplink
 from protocol.chain import PublicKeyError
-from protocol.events import EnvelopeError, UnreadableError, read_line, read_time
 from protocol.journal_file import JournalFileError, JournalHeader, Section, read_sections
+from protocol.lines import EnvelopeError, UnreadableError, read_line, read_time
 from protocol.uplink import UplinkAnswer
 
 

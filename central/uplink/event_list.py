@@ -27,8 +27,8 @@ from central.http import Invalid, NotFound, PageQuery, Request, page
 from central.tenant_session import TenantSession
 from central.terminals.repository import terminal
 from protocol.card_numbers import code_fields, digits_min, masked
-from protocol.events import Envelope as WireEnvelope
-from protocol.events import read_line
+from protocol.lines import Envelope as WireEnvelope
+from protocol.lines import read_line
 
 events = Table(
     "events",

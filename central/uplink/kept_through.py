@@ -9,7 +9,7 @@ from central.terminals import EpochPosition
 from central.uplink.branches import Branch, branches_of
 from central.uplink.lines import chain
 from central.uplink.repository import QUERIES
-from protocol.events import read_line
+from protocol.lines import read_line
 
 
 async def kept_through(session: TenantSession, position: EpochPosition, branch: Branch) -> int:

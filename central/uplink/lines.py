@@ -8,7 +8,8 @@ from uuid import UUID
 from msgspec import Struct
 
 from central.uplink.body import Body, Reading, Unread, read_event
-from protocol.events import Envelope, Event, TillLog, UnreadableError, read_date, read_line
+from protocol.events import Event, TillLog
+from protocol.lines import Envelope, UnreadableError, read_date, read_line
 
 chain: Final = 0
 """The branch number of the chain itself."""

@@ -12,7 +12,7 @@ from central.terminals import EpochPosition
 from central.uplink.lines import Line, Row, State, chain, stored_line
 from central.uplink.ordering import Kept, Span, StoredLine, unknown_hash
 from central.uplink.ranges import Range, runs, within
-from protocol.events import read_line
+from protocol.lines import read_line
 
 QUERIES: Final = load_queries(Path(__file__).with_name("queries.sql"))
 rows_max: Final = 10**9

@@ -29,7 +29,7 @@ from hardware.printers.document import document_from_json
 from hardware.printers.escpos_driver import DrawerResult, PrinterDriver, Proof
 from hardware.printers.rendering import render
 from hardware.transports.transport import LineLost
-from protocol.events import write_time
+from protocol.lines import write_time
 from terminal_agent.journal import Journal
 from terminal_agent.machine import Place
 

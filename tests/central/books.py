@@ -12,7 +12,8 @@ from central.sales.exception_records import ExceptionRecord
 from central.tenancy import tenants
 from central.tenant_session import TenantSession, operator, tenant_session
 from protocol import chain
-from protocol.events import Payload, read_line, read_payload
+from protocol.events import Payload
+from protocol.lines import read_line, read_payload
 from tests.trade import MORNING, Journal, id_of
 
 ARRIVAL = MORNING + timedelta(hours=8)

@@ -10,15 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.events import (
+from protocol.events import Line, LineTax, Sale, TaxRow, Tender, TillLog
+from protocol.lines import (
     Envelope,
     EnvelopeError,
-    Line,
-    LineTax,
-    Sale,
-    TaxRow,
-    Tender,
-    TillLog,
     UnknownTypeError,
     UnreadableError,
     line_bytes_max,

@@ -6,7 +6,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocol.events import (
+from protocol.lines import (
     EnvelopeError,
     UnknownTypeError,
     UnreadableError,

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.chain import line_hash, load_public_key, public_key_text, sign_batch, verify_batch
-from protocol.events import line_bytes_max
 from protocol.journal_file import (
     JournalFileError,
     JournalHeader,
@@ -18,6 +17,7 @@ from protocol.journal_file import (
     read_sections,
     write_header,
 )
+from protocol.lines import line_bytes_max
 from protocol.uplink import body_bytes_max, events_per_body_max
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))

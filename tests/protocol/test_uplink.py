@@ -6,7 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from protocol.chain import line_hash
-from protocol.events import TillLog, line_bytes_max, write_line
+from protocol.events import TillLog
+from protocol.lines import line_bytes_max, write_line
 from protocol.uplink import (
     BadEnvelopeError,
     BodyTooLargeError,

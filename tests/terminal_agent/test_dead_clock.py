@@ -16,7 +16,7 @@ import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from protocol.events import write_time
+from protocol.lines import write_time
 from terminal_agent.central_link import CentralLink, NotTrustedError
 from terminal_agent.clock import Clock, released_at, system_time
 from terminal_agent.identity import Enrolment

@@ -14,7 +14,8 @@ import pytest
 from migrations.terminal.journal import migrations
 from protocol.chain import first_prev, line_hash
 from protocol.enrolment import EnrolAnswer
-from protocol.events import Payload, TillLog, read_line
+from protocol.events import Payload, TillLog
+from protocol.lines import read_line
 from terminal_agent.chain_check import JournalBrokenError, check_chain, check_file
 from terminal_agent.database import connect, migrate, transaction, wal_pages_max
 from terminal_agent.disk_space import DiskSpace

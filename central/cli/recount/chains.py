@@ -9,7 +9,7 @@ from central.tenant_session import TenantSession
 from central.terminals.positions import public_key
 from central.uplink.signatures import covers
 from protocol import chain
-from protocol.events import Envelope, EnvelopeError, read_line
+from protocol.lines import Envelope, EnvelopeError, read_line
 
 _applied_states = frozenset({"applied", "unreadable", "unknown"})
 

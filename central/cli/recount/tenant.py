@@ -18,7 +18,8 @@ from central.sales.receipts import ReceiptId, load
 from central.sales.refunds import read_taxes
 from central.sales.voids import target_of
 from central.tenant_session import TenantSession
-from protocol.events import EnvelopeError, UnknownTypeError, UnreadableError, Void, read_line, read_payload
+from protocol.events import Void
+from protocol.lines import EnvelopeError, UnknownTypeError, UnreadableError, read_line, read_payload
 
 _LOCATIONS = "select distinct location_id from till.events where tenant_id = $1"
 _VOIDS = "select line from till.events where tenant_id = $1 and type = 'VOID' and state = 'applied'"

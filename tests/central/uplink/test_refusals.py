@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import zstandard
 
-from protocol.events import line_bytes_max
+from protocol.lines import line_bytes_max
 from protocol.uplink import body_bytes_max, events_per_body_max
 from tests.central.conftest import Central, TenantFixture
 from tests.central.terminals_fixture import enrol_again
