@@ -351,8 +351,8 @@ class EmbeddedPostgres:
             "ident_file": str(self.folder / "pg_ident.conf"),
             "max_connections": str(connections_max),
             "default_toast_compression": "lz4",
-            # A checkpoint makes every page go whole into the log once more: at 1 GB, PostgreSQL's own bound, tills that
-            # catch up bring one about every minute.
+            # After a checkpoint every page goes whole into the log once more, and at PostgreSQL's own bound of 1 GB
+            # tills that catch up bring on one after the other. Costs disk, and time to come back after a crash.
             "max_wal_size": "4GB",
             # A new shop's tables grow from nothing within its first minute; plans made before they were looked at
             # walk through all of a tenant's rows.

@@ -193,15 +193,17 @@ class GroupCommit:
         gathering = _Gathering(min(answered + len(queue), bodies_per_transaction_max), asyncio.Event())
         self._gathering.setdefault(tenant_id, []).append(gathering)
         idle_steps = 0
-        for _ in range(gather_steps_max):
-            waiting = len(queue)
-            await _step(gathering.full, gather_step_seconds)
-            idle_steps = idle_steps + 1 if len(queue) == waiting else 0
-            if len(queue) >= gathering.enough or idle_steps == gather_idle_steps_max:
-                break
-        self._gathering[tenant_id].remove(gathering)
-        if not self._gathering[tenant_id]:
-            del self._gathering[tenant_id]
+        try:
+            for _ in range(gather_steps_max):
+                waiting = len(queue)
+                await _step(gathering.full, gather_step_seconds)
+                idle_steps = idle_steps + 1 if len(queue) == waiting else 0
+                if len(queue) >= gathering.enough or idle_steps == gather_idle_steps_max:
+                    return
+        finally:
+            self._gathering[tenant_id].remove(gathering)
+            if not self._gathering[tenant_id]:
+                del self._gathering[tenant_id]
 
     def _take(self, tenant_id: UUID) -> list[_Waiting]:
         """What waits, in the order of its coming, each epoch once; nobody waits any more for what was given up."""
