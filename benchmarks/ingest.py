@@ -163,19 +163,18 @@ class Bench:
         """Sales a second in bodies of `size` from the busy tills."""
         requests = _sent(size, sales) // (size * busy_tills)
         prepared = [[till.body(size, compressed=True) for _ in range(requests)] for till in self._busy]
-        seconds = await load.run("127.0.0.1", self._central.port, prepared)
-        return _sent(size, sales) / seconds
+        taken = await load.run("127.0.0.1", self._central.port, prepared)
+        return _sent(size, sales) / taken.seconds
 
     async def singles(self, each: int) -> float:
-        """Sales a second of the tills that are online, one sale a request."""
+        """Sales a second while all of the tills are online, one sale a request."""
         prepared = [[till.body(1, compressed=False) for _ in range(each)] for till in self._online]
-        seconds = await load.run("127.0.0.1", self._central.port, prepared)
-        return each * online_tills / seconds
+        return (await load.run("127.0.0.1", self._central.port, prepared)).per_second_with_all
 
     async def newcomers(self, port: int, each: int) -> float:
+        """The same of the newcomer's endpoint."""
         prepared = [_for_newcomer(till, each) for till in self.strangers]
-        seconds = await load.run("127.0.0.1", port, prepared)
-        return each * len(self.strangers) / seconds
+        return (await load.run("127.0.0.1", port, prepared)).per_second_with_all
 
     async def round(self, rows: copy_limit.FinishedRows, port: int, sales: int) -> None:
         copies = len(copy_limit.connections) * rows.sales
@@ -183,8 +182,8 @@ class Bench:
         limit = max(found.values())
         self.limit.sales_per_second.append(limit)
         self.limit.ratios.append(1.0)
-        each = max(2, sales // 2 // online_tills)
-        few = max(2, sales // 10 // online_tills)
+        each = max(2, sales // online_tills)
+        few = max(2, sales // 5 // online_tills)
         figures = {
             name: await self._counted(self.ways[name], count, work)
             for name, count, work in (

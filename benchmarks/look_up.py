@@ -76,8 +76,8 @@ def _cpu(ours: float, hello: float) -> str:
 
 
 async def _a_second(port: int, requests: list[bytes]) -> float:
-    seconds = await load.run("127.0.0.1", port, [requests[number::connections] for number in range(connections)])
-    return len(requests) / seconds
+    taken = await load.run("127.0.0.1", port, [requests[number::connections] for number in range(connections)])
+    return len(requests) / taken.seconds
 
 
 def _look_up(token: str, barcode: str) -> bytes:
