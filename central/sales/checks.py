@@ -15,11 +15,11 @@ import msgspec
 from msgspec import Struct
 
 from central.sales.applied_event import AppliedEvent
+from central.sales.tax_recount import wrong_taxes
 from protocol.card_numbers import code_fields, digits_min, holds_card_number
-from protocol.events import CashMovement, Line, NoSale, Refund, Sale, ShiftClose, ShiftOpen, TillLog
+from protocol.events import CashMovement, NoSale, Refund, Sale, ShiftClose, ShiftOpen, TillLog
 from protocol.lines import read_line
-from protocol.tax import Tax, TaxFactorError
-from protocol.totals import TaxedLine, tax_amounts, undiscounted_amount
+from protocol.totals import undiscounted_amount
 
 
 class Place(Struct, frozen=True):
@@ -66,40 +66,7 @@ def tax_mismatch(applied: AppliedEvent, facts: Facts) -> str | None:
     payload = applied.event.payload
     if not isinstance(payload, Sale | Refund) or (isinstance(payload, Refund) and payload.original is not None):
         return None
-    inclusive = payload.price_mode == "tax_inclusive"
-    lines = payload.lines
-    try:
-        amounts = tax_amounts([_taxed(line, inclusive) for line in lines], payload.price_mode, payload.tax_rounding)
-    except TaxFactorError as error:
-        return str(error)
-    rows: dict[tuple[str, int], list[int]] = {}
-    for line, of in zip(lines, amounts, strict=True):
-        before = 0
-        seen: list[tuple[str, int]] = []
-        for tax, amount in zip(line.taxes, of, strict=True):
-            if tax.amount_minor != amount:
-                return f"line {line.line}: {tax.code[:40]} comes to {amount}, the receipt says {tax.amount_minor}"
-            key = (tax.code, tax.rate_ppm)
-            row = rows.get(key)
-            if row is None:
-                row = rows[key] = [0, 0]
-            if key not in seen:
-                seen.append(key)
-                row[0] += line.net_minor
-            if tax.compound:
-                row[0] += before
-            row[1] += amount
-            before += amount
-    for stated in payload.taxes:
-        row = rows.pop((stated.code, stated.rate_ppm), None)
-        if row is None:
-            return f"no line bears {stated.code[:40]} at {stated.rate_ppm} ppm, or it stands twice"
-        if row[0] != stated.base_minor or row[1] != stated.amount_minor:
-            return (
-                f"{stated.code[:40]} comes to {row[1]} on {row[0]}, "
-                f"the receipt says {stated.amount_minor} on {stated.base_minor}"
-            )
-    return f"the receipt lacks a row for {next(iter(rows))[0][:40]}" if rows else None
+    return wrong_taxes(payload)
 
 
 def tender_mismatch(applied: AppliedEvent, facts: Facts) -> str | None:
@@ -205,21 +172,6 @@ def counter_of(receipt_number: str, prefix: str) -> int | None:
     if not rest.isascii() or not rest.isdigit() or rest[0] == "0" or len(rest) > counter_digits_max:
         return None
     return int(rest)
-
-
-def _taxed(line: Line, inclusive: bool) -> TaxedLine:
-    """A line as the arithmetic of taxes takes it; made without keywords, since every line of every sale is."""
-    amount_minor = line.gross_minor if inclusive else line.net_minor
-    taxes = line.taxes
-    if len(taxes) == 1:
-        of = taxes[0]
-        return _new_line(TaxedLine, (line.line, amount_minor, (_new_tax(Tax, (of.code, of.rate_ppm, of.compound)),)))
-    kept = tuple([Tax(of.code, of.rate_ppm, of.compound) for of in taxes])
-    return _new_line(TaxedLine, (line.line, amount_minor, kept))
-
-
-_new_line = tuple.__new__
-_new_tax = tuple.__new__
 
 
 def _receipt_totals(receipt: Sale | Refund, currency: str, *, formula: bool, derived: str | None) -> str | None:
