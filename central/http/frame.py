@@ -32,6 +32,7 @@ from central.http.problems import (
 from central.http.request import Request
 from central.http.routes import PUBLIC, Route
 from central.http.services import Services
+from central.http.whole_answers import write_whole
 from central.tenant_session import Caller, tenant_session
 
 requests_max: Final = 2_000
@@ -143,17 +144,24 @@ def _read_path(http: web.Request, parts: list[tuple[str, str]]) -> dict[str, Any
     return path
 
 
-def _response(request: Request, answer: Any, database_seconds: float) -> web.Response:
+def _response(request: Request, answer: Any, database_seconds: float) -> web.StreamResponse:
     if answer is None:
         return _encoded(request, 204 if request.route.status == 200 else request.route.status, b"", database_seconds)
     return _encoded(request, request.route.status, msgspec.json.encode(answer), database_seconds)
 
 
-def _encoded(request: Request, status: int, text: bytes, database_seconds: float) -> web.Response:
-    headers = {**(_json_headers if text else _safe_headers), **request.headers}
+def _encoded(request: Request, status: int, text: bytes, database_seconds: float) -> web.StreamResponse:
+    headers = request.headers
     if request.route.roles is not PUBLIC:
-        headers["Server-Timing"] = f"db;dur={database_seconds * 1000:.2f}, cache;dur={request.cache_seconds * 1000:.2f}"
-    return web.Response(body=text or None, status=status, headers=headers)
+        timing = f"db;dur={database_seconds * 1000:.2f}, cache;dur={request.cache_seconds * 1000:.2f}"
+        if text and not headers:
+            written = write_whole(request.http, status, _json_headers, timing, text)
+            if written is not None:
+                return written
+        headers = {**headers, "Server-Timing": timing}
+    return web.Response(
+        body=text or None, status=status, headers={**(_json_headers if text else _safe_headers), **headers}
+    )
 
 
 class Guard:
