@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Generic, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
@@ -39,8 +39,11 @@ class UnknownTypeError(ValueError):
     """A type, or a version of a known type, that this program does not know; the event passes the order."""
 
 
-class Envelope(Struct, frozen=True):
-    """A journal line but for its payload, which stays as the bytes it came in."""
+P = TypeVar("P")
+
+
+class Envelope(Struct, Generic[P], frozen=True):
+    """A journal line; its payload stays as the bytes it came in (`Raw`), or was read with it."""
 
     sequence: Counter
     prev: Annotated[str, Meta(pattern="^[0-9a-f]{64}\\Z")]
@@ -48,18 +51,23 @@ class Envelope(Struct, frozen=True):
     version: Integer
     created_at: str
     business_date: str
-    payload: Raw
+    payload: P
     clock_offset_ms: Integer | UnsetType = UNSET
 
 
-_envelopes = msgspec.json.Decoder(Envelope)
+RawEnvelope: TypeAlias = Envelope[Raw]
+
+_envelopes = msgspec.json.Decoder(RawEnvelope)
 _anything = msgspec.json.Decoder()
 _encoder = msgspec.json.Encoder()
 _payload_decoders: Final = {key: msgspec.json.Decoder(payload) for key, payload in PAYLOADS.items()}
-_written_decoders: Final[dict[tuple[str, int], msgspec.json.Decoder[Sale] | msgspec.json.Decoder[Refund]]] = {
-    ("SALE", 1): msgspec.json.Decoder(Sale),
-    ("REFUND", 1): msgspec.json.Decoder(Refund),
+_Decoder: TypeAlias = msgspec.json.Decoder[Envelope[Sale]] | msgspec.json.Decoder[Envelope[Refund]]
+_written: Final[dict[bytes, tuple[str, _Decoder]]] = {
+    b'","type":"SALE","version":1,': ("SALE", msgspec.json.Decoder(Envelope[Sale])),
+    b'","type":"REFUND","version":1,': ("REFUND", msgspec.json.Decoder(Envelope[Refund])),
 }
+"""How a line of version 1 says its type behind `sequence` and `prev`, and what reads the whole of it."""
+_type_within: Final = 160
 _BRACKETS_ONLY: Final = bytes(set(range(256)) - set(b"[]{}"))
 _TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?[Zz]", re.ASCII)
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -97,7 +105,7 @@ def write_line(
     return line
 
 
-def read_line(line: bytes) -> Envelope:
+def read_line(line: bytes) -> RawEnvelope:
     """The envelope of one journal line. Raises `EnvelopeError` (contract, section 4, `bad-envelope`)."""
     if not line.strip():
         raise EnvelopeError("the line is empty")
@@ -119,18 +127,18 @@ def read_line(line: bytes) -> Envelope:
     return envelope
 
 
-def _envelope_around(value: dict[str, Any]) -> Envelope:
+def _envelope_around(value: dict[str, Any]) -> RawEnvelope:
     """The envelope of a line with a text or number inside that JSON allows and no program should write.
 
     Such a payload is `unreadable`, no reason to refuse the body (half a surrogate pair is the usual one).
     """
     try:
-        return msgspec.convert(value | {"payload": Raw(json.dumps(value["payload"]).encode())}, Envelope)
+        return msgspec.convert(value | {"payload": Raw(json.dumps(value["payload"]).encode())}, RawEnvelope)
     except (msgspec.ValidationError, UnicodeEncodeError) as error:
         raise EnvelopeError(_plain(error)) from error
 
 
-def read_payload(envelope: Envelope) -> Event:
+def read_payload(envelope: RawEnvelope) -> Event:
     """What happened, by type and version.
 
     Raises `UnknownTypeError` for a type or version that this program does not know, and `UnreadableError` for a
@@ -157,27 +165,29 @@ def read_payload(envelope: Envelope) -> Event:
     return Event(envelope.sequence, envelope.type, envelope.version, created_at, business_date, payload)
 
 
-def read_as_written(line: bytes) -> tuple[Envelope, Event] | None:
+def read_as_written(line: bytes) -> tuple[Envelope[Sale] | Envelope[Refund], Event] | None:
     """Envelope and event of a SALE or REFUND that stands exactly as `write_line` writes it; None for any other line,
     which `read_line` and `read_payload` then read, with the same outcome for this one too.
 
     What comes out byte for byte when it is written again has no key twice, no unknown field and no depth of its own:
     that tells so in half the time, and nearly every line of a till is such a one.
     """
+    head = line[:_type_within]
+    known = next((of for says, of in _written.items() if says in head), None)
+    if known is None or b"\\" in line:
+        return None
+    kind, decoder = known
     try:
-        envelope = _envelopes.decode(line)
-        decoder = _written_decoders.get((envelope.type, envelope.version))
-        if decoder is None or b"\\" in line:
+        envelope = decoder.decode(line)
+        if envelope.type != kind or envelope.version != 1 or _encoder.encode(envelope) != line:
             return None
-        payload = decoder.decode(envelope.payload)
-        if _encoder.encode(payload) != bytes(envelope.payload) or _encoder.encode(envelope) != line:
-            return None
+        payload = envelope.payload
         if len({of.line for of in payload.lines}) != len(payload.lines):
             return None
         created_at, business_date = read_time(envelope.created_at), read_date(envelope.business_date)
     except (msgspec.DecodeError, RecursionError, UnicodeError, UnreadableError):
         return None
-    return envelope, Event(envelope.sequence, envelope.type, envelope.version, created_at, business_date, payload)
+    return envelope, Event(envelope.sequence, kind, 1, created_at, business_date, payload)
 
 
 def read_time(text: str) -> datetime:

@@ -5,7 +5,7 @@ them, and a terminal takes an answer for an acknowledgement by `acknowledges` al
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -99,8 +99,8 @@ def split_body(body: bytes) -> list[bytes]:
 
 
 def read_envelopes(
-    lines: list[bytes], read: Callable[[bytes], Envelope] = read_line, *, last_hash: str | None = None
-) -> tuple[list[Envelope], list[str]]:
+    lines: list[bytes], read: Callable[[bytes], Envelope[Any]] = read_line, *, last_hash: str | None = None
+) -> tuple[list[Envelope[Any]], list[str]]:
     """The envelopes and the hashes of a body's lines, which must be consecutive and chained.
 
     `read` reads one line, as `read_line` does; `last_hash` is the last line's, where it is known. Raises
@@ -108,7 +108,7 @@ def read_envelopes(
     """
     if not lines:
         raise BadEnvelopeError(1, "the body is empty")
-    envelopes: list[Envelope] = []
+    envelopes: list[Envelope[Any]] = []
     hashes: list[str] = []
     for number, line in enumerate(lines, start=1):
         try:

@@ -5,7 +5,7 @@ a finding on its line.
 """
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Struct
@@ -17,7 +17,15 @@ from central.uplink.problems import BadEncoding, BadEnvelope, BadSignature, Line
 from central.uplink.signatures import covers
 from protocol.chain import line_hash
 from protocol.events import Event
-from protocol.lines import Envelope, UnknownTypeError, UnreadableError, read_as_written, read_line, read_payload
+from protocol.lines import (
+    Envelope,
+    RawEnvelope,
+    UnknownTypeError,
+    UnreadableError,
+    read_as_written,
+    read_line,
+    read_payload,
+)
 from protocol.uplink import BadEnvelopeError, BodyTooLargeError, LineTooLongError, read_envelopes, split_body
 
 
@@ -35,7 +43,7 @@ class Body(Struct, frozen=True):
     """The lines of a body that passed every check but the order's; one entry each in all its lists."""
 
     lines: Sequence[bytes]
-    envelopes: Sequence[Envelope]
+    envelopes: Sequence[Envelope[Any]]
     hashes: Sequence[str]
     readings: Sequence[Reading]
     signature: str
@@ -73,7 +81,7 @@ def read_lines(lines: list[bytes], signature: str | None, key: Ed25519PublicKey)
         raise BadSignature
     readings: list[Reading] = []
 
-    def read(line: bytes) -> Envelope:
+    def read(line: bytes) -> Envelope[Any]:
         whole = read_as_written(line)
         if whole is None:
             envelope = read_line(line)
@@ -89,7 +97,7 @@ def read_lines(lines: list[bytes], signature: str | None, key: Ed25519PublicKey)
     return Body(lines, envelopes, hashes, readings, signature)
 
 
-def read_event(envelope: Envelope) -> Reading:
+def read_event(envelope: RawEnvelope) -> Reading:
     """What a line says happened, or why that cannot be told."""
     try:
         return read_payload(envelope)

@@ -27,7 +27,7 @@ from central.http import Invalid, NotFound, PageQuery, Request, page
 from central.tenant_session import TenantSession
 from central.terminals.repository import terminal
 from protocol.card_numbers import code_fields, digits_min, masked
-from protocol.lines import Envelope as WireEnvelope
+from protocol.lines import RawEnvelope as WireEnvelope
 from protocol.lines import read_line
 
 events = Table(

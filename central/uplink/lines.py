@@ -33,7 +33,7 @@ class Line(Struct, frozen=True):
     received_at: datetime
     bytes: bytes
     hash: str
-    envelope: Envelope
+    envelope: Envelope[Any]
     reading: Reading
     signature: str | None = None
 
@@ -127,7 +127,7 @@ def stored_line(row: Any, *, terminal_id: UUID, epoch: int, branch: int, locatio
     )
 
 
-def _date(envelope: Envelope) -> date | None:
+def _date(envelope: Envelope[Any]) -> date | None:
     try:
         return read_date(envelope.business_date)
     except UnreadableError:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from protocol.events import Line, LineTax, Sale, TaxRow, Tender, TillLog
 from protocol.lines import (
-    Envelope,
     EnvelopeError,
+    RawEnvelope,
     UnknownTypeError,
     UnreadableError,
     line_bytes_max,
@@ -64,7 +64,7 @@ def changed(**fields: Any) -> bytes:
     return json.dumps({name: value for name, value in envelope.items() if value is not ...}).encode()
 
 
-def sold(**fields: Any) -> Envelope:
+def sold(**fields: Any) -> RawEnvelope:
     """The envelope of a sale with other fields in its payload; `...` takes one out."""
     envelope = json.loads(line_of())
     payload = envelope["payload"] | fields

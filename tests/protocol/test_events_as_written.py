@@ -1,12 +1,15 @@
 """The quick way to read a line gives what the thorough one gives, or leaves the line to it."""
 
 from datetime import UTC, date, datetime
+from typing import Any
 
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from protocol.lines import (
+    Envelope,
     EnvelopeError,
     UnknownTypeError,
     UnreadableError,
@@ -27,6 +30,10 @@ LINE = write_line(
 )
 
 
+def heading(envelope: Envelope[Any]) -> Envelope[None]:
+    return structs.replace(envelope, payload=None)
+
+
 def test_a_sale_and_a_refund_are_read_as_they_were_written() -> None:
     back = refund(SOLD, {1: 1000}, number="K1-8")
     for payload in (SOLD, back):
@@ -42,7 +49,7 @@ def test_a_sale_and_a_refund_are_read_as_they_were_written() -> None:
         whole = read_as_written(line)
 
         assert whole is not None
-        assert whole[0] == read_line(line)
+        assert heading(whole[0]) == heading(read_line(line))
         assert whole[1] == read_payload(read_line(line))
         assert whole[1].payload == payload
 
@@ -80,7 +87,7 @@ def test_no_changed_byte_is_read_otherwise_than_the_thorough_way_reads_it(at: in
     line = LINE[:at] + put + LINE[at + taken :]
     whole = read_as_written(line)
     if whole is not None:
-        assert whole[0] == read_line(line)
+        assert heading(whole[0]) == heading(read_line(line))
         assert whole[1] == read_payload(read_line(line))
     else:
         try:

@@ -9,7 +9,7 @@ from central.tenant_session import TenantSession
 from central.terminals.positions import public_key
 from central.uplink.signatures import covers
 from protocol import chain
-from protocol.lines import Envelope, EnvelopeError, read_line
+from protocol.lines import EnvelopeError, RawEnvelope, read_line
 
 _applied_states = frozenset({"applied", "unreadable", "unknown"})
 
@@ -46,7 +46,7 @@ class Chains:
             lost.append((row["from_sequence"], row["to_sequence"]))
         self._forked = {row["terminal_id"] for row in await driver.fetch(_BRANCHES, tenant_id)}
 
-    async def look(self, row: Any) -> Envelope | None:
+    async def look(self, row: Any) -> RawEnvelope | None:
         """Look at one event's line; answers its envelope, None where it is none."""
         key = key_of(row)
         line, hashed = row["line"], row["line_hash"].hex()
@@ -73,7 +73,7 @@ class Chains:
             self._check_hole((*epoch, 0), self._seen.get(epoch, 0) + 1, through)
             self._findings.looked("position")
 
-    async def _follow(self, row: Any, of: tuple[UUID, int, int], hashed: str, envelope: Envelope) -> None:
+    async def _follow(self, row: Any, of: tuple[UUID, int, int], hashed: str, envelope: RawEnvelope) -> None:
         """Each `prev` is the hash of the line before; a hole is queued behind or was declared lost."""
         sequence = row["sequence"]
         before = self._before if self._before is not None and self._before[0] == of else None
