@@ -7,13 +7,13 @@ itself wait alone; every queue is bounded, and past the bound a body is refused 
 
 import asyncio
 import contextlib
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeAlias
 from uuid import UUID
 
 import structlog
-from msgspec import Struct
+from msgspec import Struct, field
 
 from central.database import DatabaseUnavailableError
 from central.http import DatabaseUnavailable, Overloaded, Problem
@@ -63,11 +63,26 @@ class _Waiting(Struct):
     answered: asyncio.Future[Outcome]
 
 
-class _Gathering(Struct):
+class _Gathering(Struct, eq=False):
     """Who is waited for before a next transaction: `full` once so many bodies wait as are `enough`."""
 
     enough: int
     full: asyncio.Event
+
+
+class _Tenant(Struct, eq=False):
+    """What a process has at hand of one tenant, for as long as there is anything."""
+
+    tenant_id: UUID
+    bodies: int = 0
+    """From before they are read until they are answered."""
+    turns: dict[UUID, _Turn] = field(default_factory=dict)
+    queue: deque[_Waiting] = field(default_factory=deque)
+    queued_events: int = 0
+    in_line: bool = False
+    """Whether it waits for its turn among the tenants."""
+    transactions: int = 0
+    gatherings: list[_Gathering] = field(default_factory=list)
 
 
 class GroupCommit:
@@ -75,16 +90,12 @@ class GroupCommit:
 
     def __init__(self, commit: Commit) -> None:
         self._commit = commit
-        self._queues: dict[UUID, deque[_Waiting]] = {}
-        self._waiting_events: Counter[UUID] = Counter()
-        self._ready: deque[UUID] = deque()
-        self._running: Counter[UUID] = Counter()
-        self._gathering: dict[UUID, list[_Gathering]] = {}
+        self._tenants: dict[UUID, _Tenant] = {}
+        self._ready: deque[_Tenant] = deque()
+        self._transactions = 0
         self._tasks: set[asyncio.Task[None]] = set()
-        self._bodies: dict[UUID, int] = {}
-        self._bodies_in_all = 0
+        self._bodies = 0
         self._bytes = 0
-        self._turns: dict[tuple[UUID, UUID], _Turn] = {}
 
     async def take(self, tenant_id: UUID, terminal_id: UUID, receive: Callable[[], Awaitable[Delivery]]) -> Outcome:
         """Receive a body once there is a place for it and it is its terminal's turn, and have it stored, ordered and
@@ -93,26 +104,25 @@ class GroupCommit:
         Raises `Overloaded` where there is no place, where the turn does not come within `turn_seconds_max`, and at once
         where `bodies_per_terminal_max` wait already; what `receive` raises; `DatabaseUnavailable` and `Internal`.
         """
-        mine = self._bodies.get(tenant_id, 0)
-        if self._bodies_in_all >= bodies_max or mine >= bodies_per_tenant_max or self._bytes >= bytes_max:
+        tenant = self._of(tenant_id)
+        if self._bodies >= bodies_max or tenant.bodies >= bodies_per_tenant_max or self._bytes >= bytes_max:
+            self._forget_idle(tenant)
             raise Overloaded(retry_after=_spread(terminal_id))
-        self._bodies_in_all += 1
-        self._bodies[tenant_id] = mine + 1
+        self._bodies += 1
+        tenant.bodies += 1
         try:
-            return await self._take_in_turn(tenant_id, terminal_id, receive)
+            return await self._take_in_turn(tenant, terminal_id, receive)
         finally:
-            self._bodies_in_all -= 1
-            self._bodies[tenant_id] -= 1
-            if not self._bodies[tenant_id]:
-                del self._bodies[tenant_id]
+            self._bodies -= 1
+            tenant.bodies -= 1
+            self._forget_idle(tenant)
 
     async def _take_in_turn(
-        self, tenant_id: UUID, terminal_id: UUID, receive: Callable[[], Awaitable[Delivery]]
+        self, tenant: _Tenant, terminal_id: UUID, receive: Callable[[], Awaitable[Delivery]]
     ) -> Outcome:
-        key = (tenant_id, terminal_id)
-        turn = self._turns.get(key)
+        turn = tenant.turns.get(terminal_id)
         if turn is None:
-            turn = self._turns[key] = _Turn(asyncio.Lock())
+            turn = tenant.turns[terminal_id] = _Turn(asyncio.Lock())
         if turn.bodies >= bodies_per_terminal_max:
             raise Overloaded("too many bodies of this terminal wait already", retry_after=_spread(terminal_id))
         turn.bodies += 1
@@ -123,7 +133,7 @@ class GroupCommit:
                 size = sum(map(len, delivery.body.lines))
                 self._bytes += size
                 try:
-                    return await self.submit(tenant_id, delivery)
+                    return await self._queue(tenant, delivery)
                 finally:
                     self._bytes -= size
             finally:
@@ -131,104 +141,70 @@ class GroupCommit:
         finally:
             turn.bodies -= 1
             if not turn.bodies:
-                self._turns.pop(key, None)
+                del tenant.turns[terminal_id]
 
     async def submit(self, tenant_id: UUID, delivery: Delivery) -> Outcome:
         """Have a body stored, ordered and booked. Raises `DatabaseUnavailable`, and `Internal` for our own faults."""
-        waiting = _Waiting(delivery, asyncio.get_running_loop().create_future())
-        queue = self._queues.get(tenant_id)
-        if queue is None:
-            queue = self._queues[tenant_id] = deque()
-        queue.append(waiting)
-        self._waiting_events[tenant_id] += len(delivery.body.lines)
-        for gathering in self._gathering.get(tenant_id, ()):
-            if len(queue) >= gathering.enough:
+        return await self._queue(self._of(tenant_id), delivery)
+
+    def _queue(self, tenant: _Tenant, delivery: Delivery) -> asyncio.Future[Outcome]:
+        """Line a body up; its outcome."""
+        answered: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        tenant.queue.append(_Waiting(delivery, answered))
+        tenant.queued_events += len(delivery.body.lines)
+        for gathering in tenant.gatherings:
+            if len(tenant.queue) >= gathering.enough:
                 gathering.full.set()
-        self._line_up(tenant_id)
+        self._line_up(tenant)
         self._start()
-        return await waiting.answered
+        return answered
+
+    def _of(self, tenant_id: UUID) -> _Tenant:
+        tenant = self._tenants.get(tenant_id)
+        if tenant is None:
+            tenant = self._tenants[tenant_id] = _Tenant(tenant_id)
+        return tenant
+
+    def _forget_idle(self, tenant: _Tenant) -> None:
+        if not (tenant.bodies or tenant.queue or tenant.transactions):
+            self._tenants.pop(tenant.tenant_id, None)
 
     async def close(self) -> None:
         """Let the transactions that run come to their end."""
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _line_up(self, tenant_id: UUID) -> None:
+    def _line_up(self, tenant: _Tenant) -> None:
         """Let a tenant that has enough waiting take its turn among the tenants."""
-        running = self._running[tenant_id]
-        if running >= transactions_per_tenant_max or tenant_id in self._ready:
+        if tenant.in_line or tenant.transactions >= transactions_per_tenant_max:
             return
-        if not running or self._waiting_events[tenant_id] >= second_transaction_events_min:
-            self._ready.append(tenant_id)
+        if not tenant.transactions or tenant.queued_events >= second_transaction_events_min:
+            tenant.in_line = True
+            self._ready.append(tenant)
 
     def _start(self) -> None:
-        while self._ready and self._running.total() < transactions_max:
-            tenant_id = self._ready.popleft()
-            self._running[tenant_id] += 1
-            task = asyncio.get_running_loop().create_task(self._run(tenant_id))
+        while self._ready and self._transactions < transactions_max:
+            tenant = self._ready.popleft()
+            tenant.in_line = False
+            tenant.transactions += 1
+            self._transactions += 1
+            task = asyncio.get_running_loop().create_task(self._run(tenant))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, tenant_id: UUID) -> None:
+    async def _run(self, tenant: _Tenant) -> None:
         try:
-            batch = self._take(tenant_id)
+            batch = _take(tenant)
             if batch:
-                await self._answer(tenant_id, batch)
-                await self._gather(tenant_id, len(batch))
+                await self._answer(tenant.tenant_id, batch)
+                await _gather(tenant, len(batch))
         finally:
-            self._running[tenant_id] -= 1
-            if self._queues.get(tenant_id):
-                self._line_up(tenant_id)
-            elif not self._running[tenant_id]:
-                del self._running[tenant_id]
-                self._queues.pop(tenant_id, None)
-                self._waiting_events.pop(tenant_id, None)
+            tenant.transactions -= 1
+            self._transactions -= 1
+            if tenant.queue:
+                self._line_up(tenant)
+            self._forget_idle(tenant)
             self._start()
-
-    async def _gather(self, tenant_id: UUID, answered: int) -> None:
-        """Let those who were just answered send again before the next transaction, where they were many."""
-        if answered < gather_bodies_min:
-            return
-        queue = self._queues[tenant_id]
-        gathering = _Gathering(min(answered + len(queue), bodies_per_transaction_max), asyncio.Event())
-        self._gathering.setdefault(tenant_id, []).append(gathering)
-        idle_steps = 0
-        try:
-            for _ in range(gather_steps_max):
-                waiting = len(queue)
-                await _step(gathering.full, gather_step_seconds)
-                idle_steps = idle_steps + 1 if len(queue) == waiting else 0
-                if len(queue) >= gathering.enough or idle_steps == gather_idle_steps_max:
-                    return
-        finally:
-            self._gathering[tenant_id].remove(gathering)
-            if not self._gathering[tenant_id]:
-                del self._gathering[tenant_id]
-
-    def _take(self, tenant_id: UUID) -> list[_Waiting]:
-        """What waits, in the order of its coming, each epoch once; nobody waits any more for what was given up."""
-        queue = self._queues[tenant_id]
-        batch: list[_Waiting] = []
-        left: list[_Waiting] = []
-        epochs: set[tuple[UUID, int]] = set()
-        events = 0
-        while queue and len(batch) < bodies_per_transaction_max:
-            waiting = queue.popleft()
-            if waiting.answered.done():
-                continue
-            size = len(waiting.delivery.body.lines)
-            if batch and events + size > events_per_transaction_max:
-                left.append(waiting)
-                break
-            if waiting.delivery.key in epochs:
-                left.append(waiting)
-                continue
-            epochs.add(waiting.delivery.key)
-            events += size
-            batch.append(waiting)
-        queue.extendleft(reversed(left))
-        self._waiting_events[tenant_id] = sum(len(waiting.delivery.body.lines) for waiting in queue)
-        return batch
 
     async def _answer(self, tenant_id: UUID, batch: list[_Waiting]) -> None:
         try:
@@ -265,6 +241,51 @@ class GroupCommit:
                 return await self._one(tenant_id, delivery, carefully=True)
             log.error("uplink transaction failed", exc_info=error, terminal_id=str(delivery.terminal_id))
             return Internal()
+
+
+async def _gather(tenant: _Tenant, answered: int) -> None:
+    """Let those who were just answered send again before the next transaction, where they were many."""
+    if answered < gather_bodies_min:
+        return
+    queue = tenant.queue
+    gathering = _Gathering(min(answered + len(queue), bodies_per_transaction_max), asyncio.Event())
+    tenant.gatherings.append(gathering)
+    idle_steps = 0
+    try:
+        for _ in range(gather_steps_max):
+            waiting = len(queue)
+            await _step(gathering.full, gather_step_seconds)
+            idle_steps = idle_steps + 1 if len(queue) == waiting else 0
+            if len(queue) >= gathering.enough or idle_steps == gather_idle_steps_max:
+                return
+    finally:
+        tenant.gatherings.remove(gathering)
+
+
+def _take(tenant: _Tenant) -> list[_Waiting]:
+    """What waits, in the order of its coming, each epoch once; nobody waits any more for what was given up."""
+    queue = tenant.queue
+    batch: list[_Waiting] = []
+    left: list[_Waiting] = []
+    epochs: set[tuple[UUID, int]] = set()
+    events = 0
+    while queue and len(batch) < bodies_per_transaction_max:
+        waiting = queue.popleft()
+        if waiting.answered.done():
+            continue
+        size = len(waiting.delivery.body.lines)
+        if batch and events + size > events_per_transaction_max:
+            left.append(waiting)
+            break
+        if waiting.delivery.key in epochs:
+            left.append(waiting)
+            continue
+        epochs.add(waiting.delivery.key)
+        events += size
+        batch.append(waiting)
+    queue.extendleft(reversed(left))
+    tenant.queued_events = sum(len(waiting.delivery.body.lines) for waiting in queue)
+    return batch
 
 
 async def _step(full: asyncio.Event, seconds: float) -> None:
