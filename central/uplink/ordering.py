@@ -21,7 +21,7 @@ from typing import Final
 
 from msgspec import Struct, field, structs
 
-from central.uplink.ranges import Range, Ranges, gaps, runs, union, within, without
+from central.uplink.ranges import Range, Ranges, gaps, runs, size, union, within, without
 from protocol.uplink import ahead_max
 
 unknown_hash: Final = ""
@@ -294,6 +294,8 @@ def cut_turn(turn: Ranges, applied_through: int, lines_max: int) -> tuple[Ranges
 def cut_placement(kept: Kept, placement: Placement, lines_max: int) -> Placement:
     """A placement that applies `lines_max` lines in order at most, and as many late ones; the rest of its turn stays
     queued or held, for the next one."""
+    if size(placement.apply) <= lines_max:
+        return placement
     in_order = without(placement.apply, placement.late)
     taken, applied_through, left = cut_turn(in_order, placement.applied_through, lines_max)
     late, _, held = cut_turn(placement.late, kept.applied_through, lines_max)
