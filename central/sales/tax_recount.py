@@ -8,10 +8,15 @@ from protocol.totals import TaxedLine, tax_amounts
 
 def wrong_taxes(receipt: Sale | Refund) -> str | None:
     """Where the taxes of lines and rows are not what comes out again, in a sentence; None where all are."""
-    inclusive = receipt.price_mode == "tax_inclusive"
-    lines = receipt.lines
     if receipt.tax_rounding == "receipt" and fits_with_one_tax_a_line(receipt):
         return None
+    return recount(receipt)
+
+
+def recount(receipt: Sale | Refund) -> str | None:
+    """`wrong_taxes` of any receipt, line by line."""
+    inclusive = receipt.price_mode == "tax_inclusive"
+    lines = receipt.lines
     try:
         amounts = tax_amounts([_taxed(line, inclusive) for line in lines], receipt.price_mode, receipt.tax_rounding)
     except TaxFactorError as error:
@@ -49,7 +54,7 @@ def wrong_taxes(receipt: Sale | Refund) -> str | None:
 def fits_with_one_tax_a_line(receipt: Sale | Refund) -> bool:
     """Whether a receipt whose taxes are rounded as a whole has lines in order, one tax each, and all as it comes out.
 
-    Nearly every sale is such a one, and the whole recount takes more than twice the time. False says nothing yet.
+    Nearly every sale is such a one, and `recount` takes more than twice the time. False says nothing yet.
     """
     inclusive = receipt.price_mode == "tax_inclusive"
     rows: dict[RowKey, tuple[list[int], list[int], list[int]]] = {}
