@@ -24,20 +24,19 @@ async def read_body(http: web.Request, bytes_max: int, *, seconds_max: float = b
 
     Raises `TooLarge` past `bytes_max`, `RequestTimeout` where it does not arrive, `BadRequest` where it breaks off.
     """
-    if http.content_length is not None and http.content_length > bytes_max:
-        raise TooLarge(f"the body may have {bytes_max} bytes")
-    if not http.can_read_body:
-        return b""
-    if http.content.is_eof() and http.content.exception() is None:  # here already: most bodies come with their headers
-        whole = http.content.read_nowait()
+    content = http.content
+    if content.is_eof() and content.exception() is None:  # here already: most bodies come with their headers
+        whole = content.read_nowait()
         if len(whole) > bytes_max:
             raise TooLarge(f"the body may have {bytes_max} bytes")
         return whole
+    if http.content_length is not None and http.content_length > bytes_max:
+        raise TooLarge(f"the body may have {bytes_max} bytes")
     chunks: list[bytes] = []
     size = 0
     try:
         async with asyncio.timeout(seconds_max):
-            while chunk := await http.content.readany():
+            while chunk := await content.readany():
                 size += len(chunk)
                 if size > bytes_max:
                     raise TooLarge(f"the body may have {bytes_max} bytes")

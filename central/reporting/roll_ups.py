@@ -86,30 +86,17 @@ def summed(movements: Iterable[Movement]) -> tuple[dict[DailyKey, list[int]], di
     hourly: dict[HourlyKey, list[int]] = {}
     for movement in movements:
         day, location_id = movement.business_date, movement.location_id
-        count, quantity, gross, net, tax, discount = figures_of(movement)
+        quantity, gross, net, tax, discount = movement.figures
         at = 6 if movement.is_refund else 0
         hour = (day, location_id, movement.hour, movement.terminal_id, movement.cashier_id or nobody)
         for row in (daily.setdefault((day, location_id), [0] * 12), hourly.setdefault(hour, [0] * 12)):
-            row[at] += count
+            row[at] += movement.sign
             row[at + 1] += quantity
             row[at + 2] += gross
             row[at + 3] += net
             row[at + 4] += tax
             row[at + 5] += discount
     return daily, hourly
-
-
-def figures_of(movement: Movement) -> tuple[int, int, int, int, int, int]:
-    """Count, quantity, gross, net, tax and discount of a movement."""
-    quantity = gross = net = tax = discount = 0
-    for line in movement.lines:
-        of = line.figures
-        quantity += of[0]
-        gross += of[1]
-        net += of[2]
-        tax += of[3]
-        discount += of[4]
-    return movement.sign, quantity, gross, net, tax, discount
 
 
 def _head(movement: Movement) -> tuple[Any, ...]:

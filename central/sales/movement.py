@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from central.ledger.accounts import shortened
 from central.ledger.posting import EventKey
-from protocol.events import Line, LineTax, Refund, Sale
+from protocol.events import LineTax, Refund, Sale
 
 Figures: TypeAlias = tuple[int, int, int, int, int]
 """quantity_milli, gross_minor, net_minor, tax_minor, discount_minor."""
@@ -43,6 +43,8 @@ class Movement(Struct, frozen=True, gc=False):
     terminal_id: UUID
     cashier_id: UUID | None
     lines: Sequence[MovedLine]
+    figures: Figures
+    """Of all its lines together."""
 
 
 def movement_of(
@@ -61,7 +63,30 @@ def movement_of(
     Voucher lines are in no figure, and a receipt of nothing else counts nowhere; one without lines counts (contract,
     section 8). `key`, `at` and `business_date` are the VOID's own where `sign` is -1.
     """
-    lines = [_moved(line, sign) for line in payload.lines if line.kind == "product"]
+    lines: list[MovedLine] = []
+    quantity = gross = net = taxed = discount = 0
+    for line in payload.lines:
+        if line.kind != "product":
+            continue
+        tax_minor = 0
+        for tax in line.taxes:
+            tax_minor += tax.amount_minor
+        figures = (
+            sign * line.quantity_milli,
+            sign * line.gross_minor,
+            sign * line.net_minor,
+            sign * tax_minor,
+            sign * line.discount_minor,
+        )
+        quantity += figures[0]
+        gross += figures[1]
+        net += figures[2]
+        taxed += figures[3]
+        discount += figures[4]
+        category = None if line.category is None else shortened(line.category)
+        lines.append(
+            MovedLine(line.line, line.product_id, category, line.price_rule_id, line.approved_by, figures, line.taxes)
+        )
     if not lines and payload.lines:
         return None
     return Movement(
@@ -74,27 +99,5 @@ def movement_of(
         terminal_id,
         payload.cashier_id,
         lines,
-    )
-
-
-def _moved(line: Line, sign: int) -> MovedLine:
-    category = line.category
-    taxes = line.taxes
-    tax_minor = 0
-    for tax in taxes:
-        tax_minor += tax.amount_minor
-    return MovedLine(
-        line.line,
-        line.product_id,
-        category if category is None else shortened(category),
-        line.price_rule_id,
-        line.approved_by,
-        (
-            sign * line.quantity_milli,
-            sign * line.gross_minor,
-            sign * line.net_minor,
-            sign * tax_minor,
-            sign * line.discount_minor,
-        ),
-        taxes,
+        (quantity, gross, net, taxed, discount),
     )
