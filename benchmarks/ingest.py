@@ -2,7 +2,8 @@
 
 Every round measures every way in turn, so that a busy machine slows all of them: the bare COPY of finished rows
 (the limit), batches of 100 and of 400 from eight tills, a hundred tills that send one sale a request, and the endpoint
-that a newcomer would write. Ratios are to the limit of their own round. `python -m benchmarks.ingest`.
+that a newcomer would write. Ratios are to the limit of their own round. Where a hundred tills are online, their sales
+are counted until the first has sent all that it has: from then on fewer are. `python -m benchmarks.ingest`.
 """
 
 import asyncio
