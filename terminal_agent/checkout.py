@@ -10,7 +10,7 @@ import contextlib
 import errno
 import sqlite3
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -20,6 +20,7 @@ from protocol.events import Refund, Sale
 from terminal_agent.answers import Answers, fingerprint, insert_answer
 from terminal_agent.catalogue import Catalogue
 from terminal_agent.clock import Clock
+from terminal_agent.counter import Counter, Questions, Told
 from terminal_agent.disk_space import DiskSpace
 from terminal_agent.journal import (
     Batch,
@@ -56,42 +57,15 @@ from terminal_agent.register.refusals import Refused
 from terminal_agent.register.state import RegisterState
 from terminal_agent.register.terms import Given, Terms
 from terminal_agent.replay import register_state
-from terminal_agent.replica import ReplicaReceipt
 from terminal_agent.seen_cart import SeenCart
 from terminal_agent.sign_in import SignIn as PinCheck
-from terminal_agent.state_view import Surroundings, state_view
+from terminal_agent.state_view import state_view
 from terminal_agent.suspended import Suspended, write_behind_seconds_max
 
 flush_delay_seconds: Final = write_behind_seconds_max / 2
 flush_again_seconds: Final = 5.0
 _encoder: Final = msgspec.json.Encoder()
 _log = structlog.get_logger()
-
-
-class Told(msgspec.Struct, frozen=True):
-    """Central's answer to a question, if there was one."""
-
-    receipts: tuple[ReplicaReceipt, ...] = ()
-    voucher_balance_minor: int | None = None
-
-
-class Questions(Protocol):
-    """What may be asked of central while a customer waits; each answers within seconds."""
-
-    async def receipts(self, receipt_number: str) -> Sequence[ReplicaReceipt]: ...
-    async def voucher_balance(self, voucher_code: str) -> int | None: ...
-
-
-class Counter(Protocol):
-    """What stands around the register: devices, printing, contact with central."""
-
-    def surroundings(self) -> Surroundings: ...
-    def is_online(self) -> bool: ...
-    def committed(self) -> None:
-        """Something new waits to be sent up."""
-
-    def changed(self) -> None:
-        """The state is another one."""
 
 
 class Checkout:
