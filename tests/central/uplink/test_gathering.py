@@ -9,7 +9,13 @@ from uuid import UUID, uuid4
 import pytest
 
 from central.uplink import group_commit
-from central.uplink.group_commit import GroupCommit, gather_bodies_min, gather_idle_steps_max, gather_steps_max
+from central.uplink.group_commit import (
+    GroupCommit,
+    gather_bodies_min,
+    gather_idle_steps_max,
+    gather_steps_max,
+    second_transaction_events_min,
+)
 
 TENANT = uuid4()
 
@@ -19,6 +25,8 @@ class Steps:
 
     def __init__(self) -> None:
         self.taken = 0
+        self.most_at_once = 0
+        self._at_once = 0
         self._taken: defaultdict[int, asyncio.Event] = defaultdict(asyncio.Event)
         self._hooks: dict[int, Callable[[], Awaitable[None]]] = {}
 
@@ -30,10 +38,13 @@ class Steps:
 
     async def take(self, full: asyncio.Event, seconds: float) -> None:
         self.taken += 1
+        self._at_once += 1
+        self.most_at_once = max(self.most_at_once, self._at_once)
         if self.taken in self._hooks:
             await self._hooks[self.taken]()
         self._taken[self.taken].set()
         await _let_others_run()
+        self._at_once -= 1
 
 
 async def _let_others_run() -> None:
@@ -61,9 +72,9 @@ class Bodies:
         await asyncio.sleep(0)
         return ["stored"] * len(deliveries)
 
-    async def send(self, count: int) -> None:
+    async def send(self, count: int, lines: int = 1) -> None:
         for _ in range(count):
-            self._tasks.append(asyncio.ensure_future(self.queue.submit(TENANT, _delivery())))
+            self._tasks.append(asyncio.ensure_future(self.queue.submit(TENANT, _delivery(lines))))
         await asyncio.sleep(0)
 
     async def done(self) -> None:
@@ -71,8 +82,8 @@ class Bodies:
         await self.queue.close()
 
 
-def _delivery() -> Any:
-    body = type("Body", (), {"lines": (b"{}",)})()
+def _delivery(lines: int) -> Any:
+    body = type("Body", (), {"lines": (b"{}",) * lines})()
     return type("Delivery", (), {"body": body, "key": (uuid4(), 1), "terminal_id": uuid4()})()
 
 
@@ -134,6 +145,19 @@ async def test_a_trickle_is_not_waited_for_for_ever(steps: Steps) -> None:
     await bodies.done()
 
     assert bodies.transactions[-1] == gather_steps_max
+
+
+async def test_two_transactions_of_a_tenant_wait_at_once_each_for_its_own(steps: Steps) -> None:
+    bodies = Bodies()
+    await bodies.send(gather_bodies_min * 2)
+    many = second_transaction_events_min // gather_bodies_min + 1
+    steps.at(1, lambda: bodies.send(gather_bodies_min, lines=many))
+    await steps.until(2)
+    await bodies.send(gather_bodies_min)
+    await bodies.done()
+
+    assert bodies.transactions == [gather_bodies_min * 2, gather_bodies_min, gather_bodies_min]
+    assert steps.most_at_once == 2
 
 
 async def test_few_are_answered_without_a_wait(steps: Steps) -> None:
