@@ -166,7 +166,7 @@ class GroupCommit:
         return tenant
 
     def _forget_idle(self, tenant: _Tenant) -> None:
-        if not (tenant.bodies or tenant.queue or tenant.transactions):
+        if not (tenant.bodies or tenant.queue or tenant.transactions or tenant.in_line):
             self._tenants.pop(tenant.tenant_id, None)
 
     async def close(self) -> None:

@@ -160,6 +160,40 @@ async def test_two_transactions_of_a_tenant_wait_at_once_each_for_its_own(steps:
     assert steps.most_at_once == 2
 
 
+async def test_a_terminal_s_turn_is_kept_while_its_tenant_has_nothing_but_a_place_in_the_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(group_commit, "transactions_max", 1)
+    bodies = Bodies()
+    terminal_id = uuid4()
+    received: list[int] = []
+    come = asyncio.Event()
+
+    async def receive(number: int) -> Any:
+        received.append(number)
+        await come.wait()
+        return _delivery(1)
+
+    async def first() -> None:
+        await bodies.queue.submit(TENANT, _delivery(second_transaction_events_min))
+        await bodies.queue.take(TENANT, terminal_id, lambda: receive(1))
+
+    async def second() -> None:
+        await _let_others_run()
+        await bodies.queue.take(TENANT, terminal_id, lambda: receive(2))
+
+    tasks = [asyncio.ensure_future(first()), asyncio.ensure_future(second())]
+    await bodies.send(1, lines=second_transaction_events_min)
+    for _ in range(3):
+        await _let_others_run()
+    before = list(received)
+    come.set()
+    await asyncio.gather(*tasks)
+    await bodies.done()
+
+    assert (before, received) == ([1], [1, 2])
+
+
 async def test_few_are_answered_without_a_wait(steps: Steps) -> None:
     bodies = Bodies()
     await bodies.send(gather_bodies_min - 1)
