@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from protocol.events import LineTax
 from protocol.money import cash_rounding, round_half_up, share_out, share_out_whole
 from protocol.tax import PriceMode, RowKey, Tax, TaxRounding, common_factors
 
@@ -100,7 +101,7 @@ def sum_up(lines: Iterable[LineTotals]) -> ReceiptTotals:
     net_minor = tax_minor = 0
     for line in kept:
         net_minor += line.net_minor
-        tax_minor += _add_to_rows(line, rows)
+        tax_minor += add_to_rows(line.net_minor, line.taxes, rows)
     taxes = tuple(TaxRow(code, rate, base, amount) for (code, rate), (base, amount) in rows.items())
     return ReceiptTotals(kept, taxes, net_minor, tax_minor, net_minor + tax_minor)
 
@@ -174,11 +175,11 @@ def _line_totals(line: TaxedLine, amounts: list[int], price_mode: PriceMode) -> 
     return LineTotals(number, amount_minor + tax_minor, amount_minor, kept)
 
 
-def _add_to_rows(line: LineTotals, rows: dict[RowKey, list[int]]) -> int:
-    """Add a line to the rows of its taxes; answers the line's tax."""
+def add_to_rows(net_minor: int, taxes: Sequence[TaxAmount | LineTax], rows: dict[RowKey, list[int]]) -> int:
+    """Add a line to the rows of its taxes, each `[base_minor, amount_minor]`; answers the line's tax."""
     before = 0
     seen: list[RowKey] = []
-    for tax in line.taxes:
+    for tax in taxes:
         amount_minor = tax.amount_minor
         key = (tax.code, tax.rate_ppm)
         row = rows.get(key)
@@ -186,7 +187,7 @@ def _add_to_rows(line: LineTotals, rows: dict[RowKey, list[int]]) -> int:
             row = rows[key] = [0, 0]
         if key not in seen:
             seen.append(key)
-            row[0] += line.net_minor
+            row[0] += net_minor
         if tax.compound:
             row[0] += before
         row[1] += amount_minor

@@ -3,7 +3,7 @@
 from protocol.events import Line, Refund, Sale
 from protocol.money import PPM, round_half_up, share_out_whole
 from protocol.tax import RowKey, Tax, TaxFactorError
-from protocol.totals import TaxedLine, tax_amounts
+from protocol.totals import TaxedLine, add_to_rows, tax_amounts
 
 
 def wrong_taxes(receipt: Sale | Refund) -> str | None:
@@ -21,24 +21,12 @@ def recount(receipt: Sale | Refund) -> str | None:
         amounts = tax_amounts([_taxed(line, inclusive) for line in lines], receipt.price_mode, receipt.tax_rounding)
     except TaxFactorError as error:
         return str(error)
-    rows: dict[tuple[str, int], list[int]] = {}
+    rows: dict[RowKey, list[int]] = {}
     for line, of in zip(lines, amounts, strict=True):
-        before = 0
-        seen: list[tuple[str, int]] = []
         for tax, amount in zip(line.taxes, of, strict=True):
             if tax.amount_minor != amount:
                 return f"line {line.line}: {tax.code[:40]} comes to {amount}, the receipt says {tax.amount_minor}"
-            key = (tax.code, tax.rate_ppm)
-            row = rows.get(key)
-            if row is None:
-                row = rows[key] = [0, 0]
-            if key not in seen:
-                seen.append(key)
-                row[0] += line.net_minor
-            if tax.compound:
-                row[0] += before
-            row[1] += amount
-            before += amount
+        add_to_rows(line.net_minor, line.taxes, rows)
     for stated in receipt.taxes:
         row = rows.pop((stated.code, stated.rate_ppm), None)
         if row is None:
