@@ -30,6 +30,7 @@ from terminal_agent.journal import (
     JournalError,
     JournalFullError,
     OpenSaleAfter,
+    Printed,
     Remembered,
 )
 from terminal_agent.known_receipts import find_receipt
@@ -102,6 +103,7 @@ class Checkout:
         self._one_at_a_time = asyncio.Lock()
         self._behind = asyncio.Event()
         self._not_written = ""
+        self._revision = self._suspended.serial
         self.state: RegisterState = register_state(journal.reader, journal.counters, self._suspended)
 
     async def handle(self, command: Command) -> bytes:
@@ -121,7 +123,7 @@ class Checkout:
         async with self._one_at_a_time:
             before = self._answers.find(command)
             if before is not None:
-                return before or self._answer([], self.state)
+                return before or self._answer()
             if self._journal.unusable is not None:
                 raise Refused("journal-failed", self._journal.unusable)
             check_state(self.state, command)
@@ -167,7 +169,7 @@ class Checkout:
 
     def view(self) -> dict[str, Any]:
         """The state as front ends see it, and whether a power cut now would keep the open sale as it stands."""
-        shown = state_view(self.state, self.terms(), self._counter.surroundings())
+        shown = state_view(self.state, self._revision, self.terms(), self._counter.surroundings())
         return {**shown, "cart_on_disk": not self._suspended.is_behind(self.state)}
 
     async def _change_open_sale(self, command: Command, after: RegisterState) -> bytes:
@@ -183,8 +185,8 @@ class Checkout:
                 self._suspended.hand_over(after, commands)
         except OSError as error:
             raise Refused("disk-full" if error.errno == errno.ENOSPC else "journal-failed") from error
-        self.state = after
-        answer = self._answer([], after)
+        self.state, self._revision = after, self._suspended.serial
+        answer = self._answer()
         self._suspended.done(command.command_id)
         self._answers.keep(command, answer)
         self._behind.set()
@@ -300,15 +302,18 @@ class Checkout:
         before = self.state
         entries = [event for event in events if isinstance(event, Entry)]
         around, terms, commands = self._counter.surroundings(), given.terms, list(self._suspended.commands)
-        shop, after, serial = self.shop(), list[RegisterState](), self._suspended.next_serial()
+        shop, serial = self.shop(), self._suspended.next_serial()
+        after, printed = list[RegisterState](), list[Printed]()
         behind = self._suspended.is_behind(before)  # then the ids of its last commands are not on the disk either
 
-        def prints(committed: Sequence[Committed]) -> Sequence[Any]:
+        def prints(committed: Sequence[Committed]) -> Sequence[Printed]:
             after.append(evolved(before, _with_numbers(events, committed)))
-            return slips(entries, committed, before, shop, original)
+            printed[:] = slips(entries, committed, before, shop, original)
+            return printed
 
         def answer(committed: Sequence[Committed]) -> bytes:
-            return _answer(committed, state_view(after[-1], terms, around))
+            then = around.after(events=len(committed), slips=len(printed), answered=_answered_by(command))
+            return _answer(committed, state_view(after[-1], serial, terms, then))
 
         def write(connection: sqlite3.Connection) -> None:
             self._suspended.write(connection, after[-1], commands, given.at, serial=serial)
@@ -326,7 +331,7 @@ class Checkout:
         drafts = tuple(self._draft(entry) for entry in entries)
         batch = Batch(drafts, prints=prints, remembered=remembered, open_sale=open_sale)
         committed, kept = await self._append(batch, entries)
-        self.state = after[-1]
+        self.state, self._revision = after[-1], serial
         self._suspended.written(self.state)
         self._after_commit(committed)
         return kept if kept is not None else answer(committed)
@@ -355,7 +360,7 @@ class Checkout:
         """A person says that the paper came out whole."""
         if command.receipt_number not in self._spool.unconfirmed:
             raise Refused("nothing-to-confirm", receipt_number=command.receipt_number)
-        answer, at = self._answer([], self.state), self._clock.now()
+        answer, at = self._answer(_answered_by(command)), self._clock.now()
 
         def work(connection: sqlite3.Connection) -> None:
             answer_for(connection, command.receipt_number, whole=True, at=at)
@@ -380,13 +385,19 @@ class Checkout:
     def _draft(self, entry: Entry) -> Draft:
         return Draft(entry.payload, entry.at, entry.business_date, self._clock.offset_ms)
 
-    def _answer(self, committed: Sequence[Committed], state: RegisterState) -> bytes:
-        return _answer(committed, state_view(state, self.terms(), self._counter.surroundings()))
+    def _answer(self, answered: str | None = None) -> bytes:
+        """The answer to what committed nothing; `answered` is the number of the slips that a person looked at."""
+        around = self._counter.surroundings().after(answered=answered)
+        return _answer((), state_view(self.state, self._revision, self.terms(), around))
 
 
 def _answer(committed: Sequence[Committed], view: dict[str, Any]) -> bytes:
     events = [{"sequence": event.sequence, "type": event.type} for event in committed]
     return _encoder.encode({"events": events, "state": view})
+
+
+def _answered_by(command: Command) -> str | None:
+    return command.receipt_number if isinstance(command, ConfirmPrint) else None
 
 
 def _as_reprint(command: Command) -> Command:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from protocol.lines import write_time
@@ -55,11 +56,21 @@ class Surroundings(Struct, frozen=True):
     problems: tuple[str, ...] = ()
     refused_scan: RefusedScan | None = None
 
+    def after(self, *, events: int = 0, slips: int = 0, answered: str | None = None) -> "Surroundings":
+        """As it is once so many events and slips more wait, and a person gave an answer on the slips of a number."""
+        left = tuple(number for number in self.printing.unconfirmed_receipts if number != answered)
+        return msgspec.structs.replace(
+            self,
+            printing=PrintingView(self.printing.queued + slips, len(left), left),
+            sync=msgspec.structs.replace(self.sync, pending=self.sync.pending + events),
+        )
 
-def state_view(state: RegisterState, terms: Terms, around: Surroundings) -> dict[str, Any]:
-    """The whole state, to be encoded as JSON."""
+
+def state_view(state: RegisterState, revision: int, terms: Terms, around: Surroundings) -> dict[str, Any]:
+    """The whole state, to be encoded as JSON; `revision` grows with each change of the register, over restarts too."""
     shift = state.shift
     return {
+        "revision": revision,
         "state": state_of(state).value,
         "currency": terms.currency,
         "cashier": None

@@ -65,6 +65,11 @@ class Suspended:
         """Whether the state differs from what is on the disk by its open sale alone, which is no more."""
         return state.cart is None and state.parked is self._written[1]
 
+    @property
+    def serial(self) -> int:
+        """The number of the last writing."""
+        return self._serial
+
     def next_serial(self) -> int:
         """A number above that of every writing so far."""
         self._serial += 1
