@@ -64,6 +64,7 @@ class Chain:
         self.stores: dict[str, list[Store]] = {}
         self.cashiers: list[Cashier] = []
         self.copies: list[Till] = []
+        self.people: asyncio.TaskGroup
         self.lookers: list[asyncio.Task[None]] = []
         self.progress = Progress(len(baskets))
         self.story: Story | None = None
@@ -181,9 +182,9 @@ class Chain:
             self.central_data, self.offices, self.copy_of, self.barcodes,
         )  # fmt: skip
         started = time.monotonic()
-        for cashier in self.cashiers:
-            self.watch_the_paper(cashier.till, cashier.till)
-        try:
+        async with asyncio.TaskGroup() as self.people:
+            for cashier in self.cashiers:
+                self.watch_the_paper(cashier.till, cashier.till)
             async with asyncio.TaskGroup() as day:
                 day.create_task(self.story.play())
                 for cashier in self.cashiers:
@@ -200,14 +201,13 @@ class Chain:
                     "rest",
                     _SETTLE_SECONDS_MAX,
                 )
-        finally:
             for looker in self.lookers:
                 looker.cancel()
 
     def watch_the_paper(self, till: Till, printed_by: Till) -> None:
         """Let a person stand beside a till; a cloned disk also asks about slips that the original's printer has."""
         papers = [till.printer, printed_by.printer]
-        self.lookers.append(asyncio.create_task(look_at_the_paper(till, papers, self.screen.say)))
+        self.lookers.append(self.people.create_task(look_at_the_paper(till, papers, self.screen.say)))
 
     async def reckon(self) -> list[str]:
         """Count everything from every side; gives what differs."""

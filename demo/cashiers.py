@@ -1,12 +1,15 @@
 """The people of the demo: cashiers who sell, void and refund, and who look at the paper where the printer is silent."""
 
 import asyncio
+import contextlib
 import random
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 from demo.baskets import Basket
+from demo.papers import is_whole
 from demo.till import Till, approval
 from hardware.simulated import SimulatedPrinter
 
@@ -101,10 +104,16 @@ async def look_at_the_paper(till: Till, papers: Sequence[SimulatedPrinter], say:
     while True:
         await till.wait_until(lambda state: bool(_unconfirmed(state)), "a question", seconds=_DAY_SECONDS)
         (number, *_) = sorted(_unconfirmed(till.state))
-        whole = any(number in slip for paper in papers for slip in paper.receipts())
+        whole = any(is_whole(slip, number) for paper in papers for slip in paper.receipts())
         say(f"{till.name}: did {number} come out whole? The paper says {'yes' if whole else 'no'}")
         await till.command("confirm_print", receipt_number=number, whole=whole)
         till.questions += 1
+        with contextlib.suppress(TimeoutError):  # the copy of it is asked about under the same number
+            await till.wait_until(partial(_is_answered, number), "the next question")
+
+
+def _is_answered(number: str, state: dict[str, Any]) -> bool:
+    return number not in _unconfirmed(state)
 
 
 def _unconfirmed(state: dict[str, Any]) -> set[str]:

@@ -15,6 +15,11 @@ _HASH_DIGITS: Final = 10
 _HASH: Final = re.compile(rf"(?<![0-9a-f])[0-9a-f]{{{_HASH_DIGITS}}}(?![0-9a-f])")
 
 
+def is_whole(slip: str, number: str) -> bool:
+    """Whether this is the slip of that number down to its last lines, which a refund of it only names."""
+    return re.search(rf"^{re.escape(number)} +[0-9a-f]{{{_HASH_DIGITS}}} *$", slip, re.MULTILINE) is not None
+
+
 class Papers(Struct, frozen=True):
     """A sentence for the reader, and what is not as it should be."""
 

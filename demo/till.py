@@ -7,6 +7,7 @@ asked again and never done twice.
 
 import asyncio
 import contextlib
+import json
 import uuid
 from collections.abc import Callable
 from functools import partial
@@ -176,7 +177,7 @@ class Till:
             if reply.status != 200:
                 code = str(answer.get("type", "")).rpartition("/")[2]
                 raise TillRefusedError(f"{self.name}: {body['command']} was refused: {answer}", code)
-            self._take(answer["state"])
+            self._take_answer(answer["state"])
             return dict(answer)
 
     def _last_failure(self) -> str:
@@ -242,7 +243,10 @@ class Till:
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
-            raise TimeoutError(f"{self.name} did not come to {what} within {seconds:.0f} s") from None
+            shown = {name: self.state.get(name) for name in ("state", "printing", "sync", "devices", "problems")}
+            raise TimeoutError(
+                f"{self.name} did not come to {what} within {seconds:.0f} s; it says {json.dumps(shown)}"
+            ) from None
 
     async def _fill_cart(self, basket: Basket, barcodes: dict[int, str]) -> None:
         """Scan and amend until the cart is the basket, also when the till was killed on the way."""
@@ -325,7 +329,17 @@ class Till:
         cart = self.state.get("cart") or {}
         return {line["barcode"]: line for line in cart.get("lines", ()) if line.get("barcode")}
 
-    def _take(self, state: dict[str, Any]) -> None:
+    def _take_answer(self, state: dict[str, Any]) -> None:
+        """What an answer shows, unless the stream overtook it: there is more to learn from the stream at any time."""
+        if state["revision"] > self.state.get("revision", 0):
+            self._show(state)
+
+    def _take_streamed(self, state: dict[str, Any]) -> None:
+        """What the stream shows, unless an answer overtook it: the change that it tells of is streamed next."""
+        if state["revision"] >= self.state.get("revision", 0):
+            self._show(state)
+
+    def _show(self, state: dict[str, Any]) -> None:
         self.state = state
         self._changed.set()
 
@@ -333,13 +347,13 @@ class Till:
         """The state again at each change, by the WebSocket of the local API."""
         assert self._program is not None
         while True:
-            with contextlib.suppress(aiohttp.ClientError):
+            with contextlib.suppress(aiohttp.ClientError, TimeoutError):
                 async with self._client.ws_connect(
                     f"{self._program.url}/v1/stream", headers={"Authorization": f"Bearer {self._token}"}
                 ) as stream:
                     async for message in stream:
                         if message.type is aiohttp.WSMsgType.TEXT:
-                            self._take(message.json())
+                            self._take_streamed(message.json())
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _stop_following(self) -> None:
