@@ -85,7 +85,7 @@ class Chain:
             "rung": (sum(till.rung for till in tills), None),
             "committed": (committed, None),
             "acknowledged": (sum(sync["acknowledged_through"] for sync in synced), committed),
-            "printed": (sum(len(till.printer.receipts()) for till in tills), None),
+            "printed": (sum(till.printer.receipts_cut for till in tills), None),
         }
 
     async def open(self) -> None:
@@ -269,7 +269,7 @@ class Chain:
         assert self.story is not None
         verdicts.append((self.story.adopted_branches == 1, f"{self.story.adopted_branches} branch adopted"))
         asked_people = sum(till.questions for till in self.tills)
-        verdicts.append((asked_people >= 1, f"{asked_people} receipts were looked at by a person"))
+        verdicts.append((asked_people >= 1, f"receipts looked at by a person: {asked_people}"))
         sold = sum(till.rung for till in self.tills)
         voids, refunds = (sum(getattr(cashier, name) for cashier in self.cashiers) for name in ("voids", "refunds"))
         self.screen.say(

@@ -51,6 +51,11 @@ class SimulatedPrinter(SimulatedDevice):
         """The drawer pulses that were obeyed, in order."""
         return self.machine.pulses
 
+    @property
+    def receipts_cut(self) -> int:
+        """How many receipts were cut off."""
+        return len(self.machine.paper.receipts)
+
     def receipts(self) -> list[str]:
         """The text of each receipt that was cut off, first one first."""
         return [receipt_text(receipt, self.machine.paper.columns) for receipt in self.machine.paper.receipts]
