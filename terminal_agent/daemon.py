@@ -66,6 +66,7 @@ class Daemon:
         self._directory = directory
         self._config = config
         self._chance = random.SystemRandom()
+        self._patiences: list[Patience] = []
         self._space = DiskSpace(
             directory.reserve, bytes_reserved=config.reserve_bytes, free_bytes_min=config.free_bytes_min
         )
@@ -96,7 +97,7 @@ class Daemon:
         self._downlink = Downlink(
             self._link,
             self._catalogue,
-            patience=Patience(self._chance),
+            patience=self._new_patience(),
             chance=self._chance,
             on_change=self.changed,
         )
@@ -254,6 +255,14 @@ class Daemon:
         if answered != self._online:
             self._online = answered
             self.changed()
+            if answered:
+                for patience in self._patiences:
+                    patience.heard()
+
+    def _new_patience(self) -> Patience:
+        patience = Patience(self._chance)
+        self._patiences.append(patience)
+        return patience
 
     def _new_link(self, enrolment: Enrolment) -> CentralLink:
         key = self._directory.read_private_key(enrolment.key_name)
@@ -273,7 +282,7 @@ class Daemon:
             link,
             self._journal,
             last_sequence=lambda: self._end_of(link.enrolment)[0],
-            patience=Patience(self._chance),
+            patience=self._new_patience(),
             on_change=self.changed,
         )
         link.on_position = uplink.wake

@@ -47,7 +47,7 @@ class Downlink:
                 self._patience.succeeded()
             except (CentralUnreachableError, TokenRefusedError) as error:
                 _log.warning("downlink-waits", reason=str(error))
-                await asyncio.sleep(self._patience.seconds(getattr(error, "retry_after", 0.0)))
+                await self._patience.wait(getattr(error, "retry_after", 0.0))
                 continue
             if not found and loop.time() - asked_at < wait_seconds / 2:
                 # Another poll of this terminal ended ours (contract, section 5).

@@ -1,5 +1,10 @@
-"""How long to wait before the next try: full jitter from 1 s to 5 min, and never below what central asked for."""
+"""How long to wait before the next try: full jitter from 1 s to 5 min, and never below what central asked for.
 
+A loop that nobody answered may be in the midst of a wait of minutes when another one of the same terminal reaches
+central again; then it begins anew, so that a shop whose line is back does not hold its sales for minutes more.
+"""
+
+import asyncio
 import random
 from typing import Final
 
@@ -14,10 +19,31 @@ class Patience:
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
         self._failures = 0
+        self._heard = asyncio.Event()
 
     def succeeded(self) -> None:
         """Central answered: the next wait begins anew."""
         self._failures = 0
+
+    def heard(self) -> None:
+        """Central answered another loop, after a time in which it answered none."""
+        self._heard.set()
+
+    async def wait(self, retry_after: float = 0.0) -> None:
+        """Wait after one more failure; where central asked for the wait nothing cuts it short."""
+        self._heard.clear()
+        seconds = self.seconds(retry_after)
+        if retry_after > 0:
+            await asyncio.sleep(seconds)
+            return
+        until = asyncio.get_running_loop().time() + seconds
+        try:
+            async with asyncio.timeout_at(until):
+                await self._heard.wait()
+        except TimeoutError:
+            return
+        self.succeeded()
+        await asyncio.sleep(min(until - asyncio.get_running_loop().time(), self.seconds()))
 
     def seconds(self, retry_after: float = 0.0) -> float:
         """The wait after one more failure."""

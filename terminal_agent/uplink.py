@@ -101,9 +101,17 @@ class Uplink:
         try:
             while True:
                 self._woken.clear()
-                wait = await self._try()
-                if wait:
-                    await self._wait(wait)
+                try:
+                    await self._deliver()
+                except CentralUnreachableError as error:
+                    _log.warning("uplink-waits", reason=str(error), pending=self.pending)
+                    self._on_change()
+                    await self._patience.wait(error.retry_after)  # a new line is no reason to hurry central
+                except TokenRefusedError as error:
+                    self._help(str(error))
+                    await asyncio.sleep(retry_seconds_max)
+                else:
+                    await self._wait_for_a_line(keep_seconds if self._kept != self._row() else look_again_seconds)
         finally:
             await asyncio.shield(self._keep())
 
@@ -125,33 +133,21 @@ class Uplink:
         stored = self.new_to_central - new
         return Pushed(max(0, pending - self.pending - stored), stored)
 
-    async def _try(self) -> float:
-        """Send what can be sent now; answers how many seconds to wait before the next try."""
-        try:
+    async def _deliver(self) -> None:
+        """Send all there is. Raises `CentralUnreachableError` and `TokenRefusedError`."""
+        await self._link.token()
+        self._take_position()
+        while self.pending and self.delivery.needs_help is None:
+            await self._send()
+            self._patience.succeeded()
             await self._link.token()
             self._take_position()
-            while self.pending and self.delivery.needs_help is None:
-                await self._send()
-                self._patience.succeeded()
-                await self._link.token()
-                self._take_position()
-            self._patience.succeeded()
-        except CentralUnreachableError as error:
-            _log.warning("uplink-waits", reason=str(error), pending=self.pending)
-            self._on_change()
-            return self._patience.seconds(error.retry_after)
-        except TokenRefusedError as error:
-            self._help(str(error))
-            return retry_seconds_max
-        return keep_seconds if self._kept != self._row() else look_again_seconds
+        self._patience.succeeded()
 
-    async def _wait(self, seconds: float) -> None:
+    async def _wait_for_a_line(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                if seconds in (keep_seconds, look_again_seconds):
-                    await self._woken.wait()
-                else:
-                    await asyncio.Event().wait()  # a new line is no reason to hurry a central that sheds load
+                await self._woken.wait()
         if seconds == keep_seconds and not self._woken.is_set():
             await self._keep()
 
