@@ -1,6 +1,7 @@
 """What goes wrong while the chain sells, and when: each fault waits for its share of the baskets to be rung."""
 
 import asyncio
+import contextlib
 import os
 import random
 import shutil
@@ -20,6 +21,7 @@ _ACKNOWLEDGED_SECONDS_MAX: Final = 60.0
 _KEPT_SECONDS_MAX: Final = 120.0
 _CLONE_BASKETS: Final = 4
 _CRASH_MS_MAX: Final = 25
+_CUTS_MAX: Final = 4
 
 
 class Roles:
@@ -117,9 +119,12 @@ class Story:
         """The printer's line is cut in the middle of a receipt: nobody but a person can say whether it is whole."""
         till = self._roles.without_word.till
         await self._progress.reach(at)
-        till.printer.cut_line_after(self._chance.randint(50, 400))
         self._say(f"{till.name}'s printer will lose its line in the middle of a receipt")
-        await till.wait_until(lambda state: state["printing"]["unconfirmed"] > 0, "an unconfirmed receipt")
+        for _ in range(_CUTS_MAX):
+            till.printer.cut_line_after(self._chance.randint(50, 400))
+            with contextlib.suppress(TimeoutError):  # it lost its line between two receipts
+                await till.wait_until(lambda state: state["printing"]["unconfirmed"] > 0, "an unconfirmed receipt")
+                break
 
     async def kill_central(self, at: float) -> None:
         await self._progress.reach(at)
