@@ -20,6 +20,7 @@ from hardware.scanners.framing import Scan as Reading
 from protocol.downlink import DeviceStatus as ReportedDevice
 from protocol.downlink import TerminalStatus, status_seconds
 from protocol.lines import write_time
+from protocol.uplink import retry_seconds_min
 from terminal_agent.catalogue import Catalogue
 from terminal_agent.central_link import CentralLink, CentralUnreachableError, TokenRefusedError
 from terminal_agent.checkout import Checkout
@@ -67,6 +68,7 @@ class Daemon:
         self._config = config
         self._chance = random.SystemRandom()
         self._patiences: list[Patience] = []
+        self._is_back = asyncio.Event()
         self._space = DiskSpace(
             directory.reserve, bytes_reserved=config.reserve_bytes, free_bytes_min=config.free_bytes_min
         )
@@ -211,7 +213,11 @@ class Daemon:
                     body=msgspec.json.encode(self._status()),
                 )
             await self._journal.write(self._clock.keep)
-            await asyncio.sleep(status_seconds)
+            self._is_back.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(status_seconds):
+                    await self._is_back.wait()
+                    await asyncio.sleep(self._chance.uniform(retry_seconds_min, 2 * retry_seconds_min))
 
     async def _watch_disk(self) -> None:
         """Say that the disk is full before a customer stands there with money, and when it no longer is."""
@@ -256,6 +262,7 @@ class Daemon:
             self._online = answered
             self.changed()
             if answered:
+                self._is_back.set()
                 for patience in self._patiences:
                     patience.heard()
 

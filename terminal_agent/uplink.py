@@ -102,13 +102,12 @@ class Uplink:
             while True:
                 self._woken.clear()
                 try:
-                    await self._deliver()
+                    await self.deliver()
                 except CentralUnreachableError as error:
                     _log.warning("uplink-waits", reason=str(error), pending=self.pending)
                     self._on_change()
                     await self._patience.wait(error.retry_after)  # a new line is no reason to hurry central
-                except TokenRefusedError as error:
-                    self._help(str(error))
+                except TokenRefusedError:
                     await asyncio.sleep(retry_seconds_max)
                 else:
                     await self._wait_for_a_line(keep_seconds if self._kept != self._row() else look_again_seconds)
@@ -133,15 +132,19 @@ class Uplink:
         stored = self.new_to_central - new
         return Pushed(max(0, pending - self.pending - stored), stored)
 
-    async def _deliver(self) -> None:
-        """Send all there is. Raises `CentralUnreachableError` and `TokenRefusedError`."""
-        await self._link.token()
-        self._take_position()
-        while self.pending and self.delivery.needs_help is None:
-            await self._send()
-            self._patience.succeeded()
+    async def deliver(self) -> None:
+        """Send what can be sent now. Raises `CentralUnreachableError`, and `TokenRefusedError`, which needs help."""
+        try:
             await self._link.token()
             self._take_position()
+            while self.pending and self.delivery.needs_help is None:
+                await self._send()
+                self._patience.succeeded()
+                await self._link.token()
+                self._take_position()
+        except TokenRefusedError as error:
+            self._help(str(error))
+            raise
         self._patience.succeeded()
 
     async def _wait_for_a_line(self, seconds: float) -> None:

@@ -183,9 +183,11 @@ class Till:
         """One round of deliveries of each enrolment, as the daemon makes it; whether nothing stood in the way."""
         fine = True
         for uplink in reversed(self.uplinks):
-            waited = await uplink._try()
+            try:
+                await uplink.deliver()
+            except (CentralUnreachableError, TokenRefusedError):
+                fine = False
             await uplink._keep()
-            fine = fine and waited in (1.0, 60.0)
         self._online = fine
         return fine
 

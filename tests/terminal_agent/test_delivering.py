@@ -13,6 +13,7 @@ import zstandard
 from aiohttp import web
 
 from protocol.chain import line_hash
+from protocol.downlink import status_seconds
 from tests.central.conftest import Central
 from tests.terminal_agent.conftest import CASHIER, SUPERVISOR, RefusedError, Shop, Till
 
@@ -27,6 +28,7 @@ class Between:
     meddle: Callable[[web.Request, Callable[[], Any]], Any] | None = None
     token: Callable[[web.Response], Any] | None = None
     bodies: list[bytes] = field(default_factory=list)
+    statuses: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
@@ -51,6 +53,8 @@ class Between:
             if self.meddle is not None:
                 result: web.StreamResponse = await self.meddle(request, forward)
                 return result
+        if request.path == "/v1/sync/status":
+            self.statuses.put_nowait(body)
         return await forward()
 
 
@@ -184,6 +188,21 @@ async def test_a_till_without_a_network_sells_and_delivers_when_it_is_back(
     await watched.until(lambda now: now["sync"]["pending"] == 0)
 
     assert (await shop.balances())["card_clearing"] == 3 * 350
+
+
+async def test_a_till_says_how_it_is_as_soon_as_it_is_back_in_contact(
+    central: Central, watched: Till, between: Between
+) -> None:
+    await between.statuses.get()
+    between.target = "http://127.0.0.1:9"
+    await sell(watched)
+    await watched.until(lambda now: not now["sync"]["online"])
+    between.target = central.url
+    async with asyncio.timeout(status_seconds / 2):
+        status = msgspec.json.decode(await between.statuses.get())
+
+    assert status["devices"]
+    assert status["oldest_pending_at"] is None or status["pending"] == 1
 
 
 async def test_a_price_change_reaches_the_next_scan(till: Till, shop: Shop) -> None:
