@@ -230,7 +230,8 @@ def test_chinese_is_printed_as_a_picture_of_the_line() -> None:
 
 
 def test_chinese_without_a_font_takes_its_room_in_question_marks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fonts, "font_files", lambda: tuple(path for path in font_files() if "CJK" not in path))
+    """With nothing but the font that ships, whatever this machine has."""
+    monkeypatch.setattr(fonts, "font_files", lambda: font_files()[:1])
 
     assert "3f 3f 3f 3f 20 31" in rendered(Text("咖啡 1"))
 
