@@ -21,6 +21,12 @@ def fresh(stem: str) -> str:
     return f"{stem}-{uuid4().hex[:12]}"
 
 
+def ean13() -> str:
+    """A number of a series that no in-store barcode uses, with its check digit."""
+    digits = "400" + str(int(new_id()[:8], 16)).zfill(10)[-9:]
+    return digits + str(-sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(digits)) % 10)
+
+
 def new_id() -> str:
     return str(uuid4())
 
