@@ -62,6 +62,7 @@ from terminal_agent.seen_cart import SeenCart
 from terminal_agent.sign_in import SignIn as PinCheck
 from terminal_agent.state_view import state_view
 from terminal_agent.suspended import Suspended, write_behind_seconds_max
+from terminal_agent.terms_in_force import shop_in_force, terms_in_force
 
 flush_delay_seconds: Final = write_behind_seconds_max / 2
 flush_again_seconds: Final = 5.0
@@ -139,33 +140,12 @@ class Checkout:
             return await self._change_open_sale(command, evolved(self.state, events))
 
     def shop(self) -> Shop:
-        """What its slips say of the place: the replica's word, else the enrolment's."""
-        enrolled, place = self._shop, self._catalogue.place
-        return msgspec.structs.replace(
-            enrolled,
-            location_name=place.name or enrolled.location_name,
-            zone=place.zone() or enrolled.zone,
-            address=place.address or "",
-            tax_number=place.tax_number or "",
-            receipt_header=place.receipt_header or "",
-            receipt_footer=place.receipt_footer or "",
-            tender_names={kind.code: kind.name for kind in self._catalogue.settings.tender_types or () if kind.name},
-        )
+        """What its slips say of the place now."""
+        return shop_in_force(self._shop, self._catalogue)
 
     def terms(self) -> Terms:
-        """By what this terminal sells now: the replica's settings, else those of the enrolment."""
-        enrolled, settings = self._journal.current.answer, self._catalogue.settings
-        return Terms(
-            location_id=enrolled.location_id,
-            currency=enrolled.currency,
-            price_mode=settings.price_mode or enrolled.price_mode,  # type: ignore[arg-type]  # the contract's two
-            tax_rounding=settings.tax_rounding or enrolled.tax_rounding,  # type: ignore[arg-type]
-            cash_rounding_minor=settings.cash_rounding_minor or enrolled.cash_rounding_minor,
-            zone=self.shop().zone,
-            settings=settings,
-            rules=self._catalogue.rules,
-            catalogue_through=self._catalogue.progress.catalogue_through,
-        )
+        """By what this terminal sells now."""
+        return terms_in_force(self._journal.current.answer, self._catalogue, self.shop().zone)
 
     def view(self) -> dict[str, Any]:
         """The state as front ends see it, and whether a power cut now would keep the open sale as it stands."""
